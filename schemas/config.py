@@ -53,7 +53,8 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
         growth: new traces that start a refit, as a share of the traces that the last refit could use.
         at_least: smallest number of new traces that starts a refit, whatever `growth` says.
         quiet: seconds to wait after a refit has ended before the next one may start.
-        window: number of traces that a fit may use, the newest ones.
+        window: number of traces that a fit may use, the newest ones. Of more than 100,000 it draws as many
+            to learn from.
         calibration_window: number of sampled traces that may calibrate the score and test thresholds at the
             gate, the newest ones; older ones only train. None: all of the window.
         calibration_age: greatest age of a trace that may do that, in seconds before the newest trace; None:

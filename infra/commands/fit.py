@@ -28,7 +28,7 @@ from infra.errors import UnusableOutput
 from infra.files.columns import Columns
 from infra.files.dedup import first_per_request
 from infra.files.reports import report_fit
-from infra.files.traces import read_traces, training_set
+from infra.files.traces import learned_lines, read_traces, training_set
 from models.artifact import Artifact
 from models.embedders.kinds import needs_text
 from models.fit import FitRequest, Options, fit_request
@@ -85,14 +85,19 @@ def fit(
     rows = first_per_request(lines)
     if len(rows) < len(lines):
         note(f"{len(lines) - len(rows):,} lines repeat a request (same id and text): left out")
-    kept = [lines[row] for row in rows.tolist()]
+    rows, kept, drawn_from = learned_lines(lines, rows)
+    if drawn_from is not None:
+        note(f"{drawn_from:,} traces: {len(kept):,} of them are drawn to learn from")
     given = given_vectors(lines, traces, reads, embeddings).take(rows)
     encoder = encoder_of(reads, prompt, sorted({line.label for line in kept}))
     ancestor = None if parent is None else Artifact.read(parent)
     with progress_bar() as progress:
         request = FitRequest(
             training=training_set(
-                kept, complete_vectors(given, reads, encoder, progress), ordered=order is Order.TIME
+                kept,
+                complete_vectors(given, reads, encoder, progress),
+                ordered=order is Order.TIME,
+                drawn_from=drawn_from,
             ),
             task=task,
             version=time.strftime("v%Y%m%d-%H%M%S", time.gmtime()),

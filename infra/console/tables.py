@@ -10,6 +10,8 @@ from models.fit import FitSummary
 def print_fit(summary: FitSummary, folder: Path) -> None:
     """`folder` is where the policy is, if there is one."""
     line(f"{summary.traces:,} traces ({summary.sampled:,} sampled), {summary.labels} labels")
+    if summary.drawn_from is not None:
+        line(f"drawn from {summary.drawn_from:,} traces")
     if summary.repeated:
         line(repeats_sentence(summary.repeated))
     if summary.surrogate != "none":

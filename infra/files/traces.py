@@ -6,16 +6,19 @@ What is wrong is named with its file and place.
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 from msgspec import Meta, Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from infra.errors import InvalidFile
 from infra.files.columns import USUAL, Columns, WantedColumns, pick_fields
 from infra.files.formats import PlacedRecord, read_records
 from models.features import Features, known_texts
+from models.training.thinning import thin_out
 from models.training_set import TrainingSet
 
 
@@ -64,10 +67,42 @@ def read_requests(file: Path, columns: Columns = USUAL, *, texts: bool) -> list[
     return _read(file, RequestLine, WantedColumns(columns, texts, label=False))
 
 
-def training_set(lines: Sequence[TraceLine], rows: Features, *, ordered: bool) -> TrainingSet:
-    """The training set of these lines; `rows` are their features; `ordered`: oldest first.
+class LearnedLines(NamedTuple):
+    """The lines that a fit learns from.
+
+    Attributes:
+        rows: int64 [k], their places in the file.
+        lines: of these rows; some may have lost their `sampled`.
+        drawn_from: how many there were, of which these were drawn; None where these are all.
+    """
+
+    rows: NDArray[np.int64]
+    lines: list[TraceLine]
+    drawn_from: int | None
+
+
+def learned_lines(lines: Sequence[TraceLine], rows: NDArray[np.int64]) -> LearnedLines:
+    """The lines at these rows, or a draw of them where they are more than a fit takes."""
+    kept = [lines[row] for row in rows.tolist()]
+    thinned = thin_out([line.label for line in kept], np.array([line.sampled for line in kept], np.bool_))
+    if thinned is None:
+        return LearnedLines(rows, kept, None)
+    pairs = zip(thinned.rows.tolist(), thinned.sampled.tolist(), strict=True)
+    drawn = [replace(kept[row], sampled=sampled) for row, sampled in pairs]
+    return LearnedLines(rows[thinned.rows], drawn, len(kept))
+
+
+def training_set(
+    lines: Sequence[TraceLine], rows: Features, *, ordered: bool, drawn_from: int | None = None
+) -> TrainingSet:
+    """The training set of these lines.
 
     The texts are there if each line has one, whatever the policy reads: repeats are found by them.
+
+    Args:
+        rows: their features.
+        ordered: they are in the order of time, oldest first.
+        drawn_from: as in `LearnedLines`.
     """
     texts = known_texts(line.text for line in lines)
     return TrainingSet(
@@ -76,6 +111,7 @@ def training_set(lines: Sequence[TraceLine], rows: Features, *, ordered: bool) -
         np.array([line.sampled for line in lines], dtype=np.bool_),
         np.array([line.weight for line in lines], dtype=np.float64),
         ordered,
+        drawn_from,
     )
 
 

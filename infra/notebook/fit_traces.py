@@ -12,7 +12,7 @@ import numpy as np
 from infra.files.columns import Columns
 from infra.files.dedup import first_per_request
 from infra.files.reports import report_fit
-from infra.files.traces import TraceLine, training_set
+from infra.files.traces import TraceLine, learned_lines, training_set
 from infra.notebook.fit_view import fit_text
 from infra.notebook.trace_tables import trace_table
 from models.artifact import Artifact
@@ -167,13 +167,13 @@ def fit(
         columns=Columns(text_column, label_column, id_column),
         texts=needs_text(reads),
     )
-    rows = first_per_request(table.lines)
-    lines = [table.lines[row] for row in rows.tolist()]
+    once = first_per_request(table.lines)
+    rows, lines, drawn_from = learned_lines(table.lines, once)
     vectors = None if table.vectors is None else table.vectors[rows]
     encoder = encoder_for(reads, sorted({line.label for line in lines}), prompt)
     features = _features([line.text or "" for line in lines], vectors, reads, encoder)
     request = FitRequest(
-        training=training_set(lines, features, ordered=ordered),
+        training=training_set(lines, features, ordered=ordered, drawn_from=drawn_from),
         task=task,
         version=version or time.strftime("v%Y%m%d-%H%M%S", time.gmtime()),
         embedder=reads,
@@ -186,7 +186,7 @@ def fit(
     )
     result = fit_request(request, progress)
     report = None if directory is None else _write(request, result, lines, directory)
-    return Fit(request, result, directory, report, len(table.lines) - len(lines))
+    return Fit(request, result, directory, report, len(table.lines) - len(once))
 
 
 def _write(request: FitRequest, result: FitResult, lines: Sequence[TraceLine], directory: Path) -> Path:

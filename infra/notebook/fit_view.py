@@ -12,8 +12,9 @@ USUAL_TARGETS = (0.9, 0.95, 0.98)
 def fit_text(request: FitRequest, summary: FitSummary, reasons: Sequence[str], directory: Path | None) -> str:
     """Lines for a notebook or a terminal; besides the targets asked for, the usual ones are shown."""
     passed = summary.refused is None
+    drawn = "" if summary.drawn_from is None else f" drawn from {summary.drawn_from:,}"
     size = (
-        f"{summary.traces:,} traces, {summary.sampled:,} of them sampled, {summary.labels} labels, "
+        f"{summary.traces:,} traces{drawn}, {summary.sampled:,} of them sampled, {summary.labels} labels, "
         f"{summary.seconds:.1f} s"
     )
     lines = [f"policy {summary.version}: {size}" if passed else f"refused, there is no policy: {size}"]

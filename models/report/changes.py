@@ -3,6 +3,8 @@
 from msgspec import Struct
 
 from models.manifest import FrontierPoint, Manifest
+from models.report.rescored import summary_of
+from models.training.result import FitSummary
 
 
 class TargetChange(Struct, frozen=True):
@@ -77,19 +79,21 @@ def comparison_side(manifest: Manifest) -> Side:
         teacher.model if teacher.prompt is None else f"{teacher.model} (prompt {teacher.prompt[:8]})"
         for teacher in manifest.teachers
     )
-    facts = figures(
-        manifest.surrogate, manifest.acceptor, manifest.traces, manifest.sampled, manifest.accuracy
-    ) | {"Features": manifest.embedder, "Teachers": teachers or "not recorded"}
+    facts = figures(summary_of(manifest)) | {
+        "Features": manifest.embedder,
+        "Teachers": teachers or "not recorded",
+    }
     return Side(manifest.labels, manifest.blocked, manifest.frontier, facts)
 
 
-def figures(surrogate: str, acceptor: str, traces: int, sampled: int, accuracy: float) -> dict[str, str]:
+def figures(summary: FitSummary) -> dict[str, str]:
+    drawn = "" if summary.drawn_from is None else f" drawn from {summary.drawn_from:,}"
     return {
-        "Surrogate": surrogate,
-        "Acceptor": acceptor,
-        "Traces": f"{traces:,}",
-        "Sampled traces": f"{sampled:,}",
-        "Accuracy on all traces": f"{accuracy * 100:.1f} %",
+        "Surrogate": summary.surrogate,
+        "Acceptor": summary.acceptor,
+        "Traces": f"{summary.traces:,}{drawn}",
+        "Sampled traces": f"{summary.sampled:,}",
+        "Accuracy on all traces": f"{summary.accuracy * 100:.1f} %",
     }
 
 

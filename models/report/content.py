@@ -203,5 +203,4 @@ def _side(subject: Subject) -> Side:
     if subject.manifest is not None:
         return comparison_side(subject.manifest)
     summary, study = subject.summary, subject.study
-    facts = figures(summary.surrogate, summary.acceptor, summary.traces, summary.sampled, summary.accuracy)
-    return Side(() if study is None else study.names, (), summary.frontier, facts)
+    return Side(() if study is None else study.names, (), summary.frontier, figures(summary))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec import UnsetType
 from numpy.typing import NDArray
 
 from models.embedders.kinds import cascade_tiers
@@ -58,4 +59,5 @@ def summary_of(manifest: Manifest) -> FitSummary:
         accuracy=manifest.accuracy,
         frontier=manifest.frontier,
         refused=None,
+        drawn_from=None if isinstance(manifest.drawn_from, UnsetType) else manifest.drawn_from,
     )

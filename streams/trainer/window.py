@@ -12,11 +12,13 @@ from functools import lru_cache
 from itertools import chain
 
 import numpy as np
+from msgspec.structs import replace
 
 from models.embedders.kinds import reads_text, vectors_of
 from models.errors import InvalidSpec
 from models.features import Features, known_texts
 from models.manifest import LabelSource
+from models.training.thinning import thin_out
 from models.training_set import TrainingSet
 from schemas.config import Config
 from schemas.messages import Guess, Reason, Trace
@@ -159,15 +161,17 @@ def encoder_of(traces: list[Trace]) -> str | None:
 
 
 def training_set(traces: list[Trace], config: Config) -> TrainingSet:
-    """The training set of the traces, in the order in which they were requested.
+    """The training set of the traces, or of a draw of them, in the order in which they were requested.
 
     Traces are read from several partitions, and slow replies come late: the gate looks at the order of time.
-    The texts are there if each trace has one, whatever the policy reads: repeats are found by them.
+    The texts are there if each trace has one, whatever the policy reads: repeats are found by them. Traces
+    are drawn before their vectors are decoded, which then take memory for the drawn ones alone.
 
     Raises:
         InvalidVector: a trace's features hold a value that is not finite.
     """
-    spec, traces = config.embedder, sorted(traces, key=lambda trace: trace.requested_at)
+    spec, available = config.embedder, len(traces)
+    traces = _thinned(sorted(traces, key=lambda trace: trace.requested_at))
     rows = [decode_vector(trace.features or b"", None) for trace in traces] if vectors_of(spec) else None
     features = Features(
         known_texts(trace.text for trace in traces),
@@ -175,7 +179,20 @@ def training_set(traces: list[Trace], config: Config) -> TrainingSet:
     )
     sampled = np.array([trace.sampled for trace in traces], dtype=np.bool_)
     labels = [trace.label for trace in traces]
-    return TrainingSet(features, labels, sampled, trace_weights(traces), ordered=True)
+    drawn_from = None if len(traces) == available else available
+    return TrainingSet(features, labels, sampled, trace_weights(traces), ordered=True, drawn_from=drawn_from)
+
+
+def _thinned(traces: list[Trace]) -> list[Trace]:
+    sampled = np.array([trace.sampled for trace in traces], dtype=np.bool_)
+    thinned = thin_out([trace.label for trace in traces], sampled)
+    if thinned is None:
+        return traces
+    kept = [traces[row] for row in thinned.rows.tolist()]
+    return [
+        trace if trace.sampled == stays else replace(trace, sampled=stays)
+        for trace, stays in zip(kept, thinned.sampled.tolist(), strict=True)
+    ]
 
 
 def teachers(traces: list[Trace]) -> tuple[LabelSource, ...]:

@@ -33,4 +33,4 @@ def test_growth_is_measured_cold_and_warm(small: Path, monkeypatch: pytest.Monke
         figures["vectors, 900 traces: cold fit"].value
     )
     assert figures["vectors, 300 traces: peak memory"].value > 50
-    assert figures["vectors: warm fit, from 600 to 900 traces"].reference_value == 1.5
+    assert figures["vectors: warm fit, from 300 to 900 traces"].reference_value == 3.0

@@ -1,12 +1,16 @@
 import io
 import sys
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from infra.errors import InvalidFile
 from infra.files.formats import STANDARD_INPUT
-from infra.files.traces import RequestLine, TraceLine, read_requests, read_traces
+from infra.files.traces import RequestLine, TraceLine, learned_lines, read_requests, read_traces, training_set
+from models.features import Features
+from models.training.thinning import thin_out
 
 
 def test_traces_are_sampled_with_weight_one(tmp_path: Path) -> None:
@@ -48,3 +52,16 @@ def test_a_bad_line_is_named(tmp_path: Path, line: bytes) -> None:
     file.write_bytes(b'{"text": "good", "label": "x"}\n\n' + line + b"\n")
     with pytest.raises(InvalidFile, match=r"traces\.jsonl, line 3[:,] "):
         read_traces(file, texts=True)
+
+
+def test_of_many_lines_a_draw_is_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.files.traces.thin_out", partial(thin_out, most=50))
+    lines = [TraceLine("yes", f"{number}") for number in range(200)]
+    once = np.arange(0, 200, 2)
+    rows, kept, drawn_from = learned_lines(lines, once)
+    assert [line.text for line in kept] == [f"{row}" for row in rows.tolist()]
+    assert set(rows.tolist()) < set(once.tolist())
+    assert (len(kept), sum(line.sampled for line in kept), drawn_from) == (50, 40, 100)
+    texts = Features(texts=[line.text or "" for line in kept])
+    assert training_set(kept, texts, ordered=True, drawn_from=drawn_from).drawn_from == 100
+    assert learned_lines(lines, once[:50])[1:] == ([lines[row] for row in once[:50]], None)

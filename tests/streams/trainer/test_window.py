@@ -1,5 +1,6 @@
 """A fit sees the newest traces, each request once, and only those that bring what it reads."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from models.errors import TrainingError
 from models.fit import fit
 from models.manifest import LabelSource as Known
+from models.training.thinning import thin_out
 from schemas.config import Config
 from schemas.messages import Guess, Reason, Teacher
 from streams.trainer.window import (
@@ -91,6 +93,15 @@ def test_a_text_task_uses_all_texts() -> None:
     found = training_set(usable_traces(window, Config()), Config())
     assert found.features.texts == ["hello", ""]
     assert (found.labels, found.sampled.tolist()) == (["yes", "no"], [True, False])
+
+
+def test_of_many_traces_a_draw_is_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.trainer.window.thin_out", partial(thin_out, most=50))
+    traces = [trace(f"r{at}", "yes", text=f"{at}", requested_at=200 - at) for at in range(100)]
+    found = training_set(traces, Config())
+    assert (len(found), int(found.sampled.sum()), found.drawn_from) == (50, 40, 100)
+    assert found.features.texts == sorted(found.features.texts or [], key=int, reverse=True)
+    assert training_set(traces[:50], Config()).drawn_from is None
 
 
 def test_a_vector_task_uses_vectors_of_one_length() -> None:
