@@ -109,7 +109,7 @@ def _folded_traces(
     names: tuple[str, ...],
     encoder: str | None,
 ) -> FoldedTraces | None:
-    """The traces and their folds; None where a refit has other folds, or not one source of vectors is read."""
+    """The traces and their folds; None where a refit has other folds, or no single source is read."""
     if len(sources(embedder)) != 1 or len(training) < folds.STABLE:
         return None
     return FoldedTraces(encoder, names, trace_keys(training.features), training_targets.folds)
