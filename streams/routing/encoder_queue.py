@@ -238,7 +238,7 @@ class EncoderQueue:
         going = []
         for waiting, one in zip(part.waiting, decided.texts, strict=True):
             if isinstance(one, OpenText):
-                waiting.go_on(part.embedder.id, one)
+                waiting.go_on(part.task, part.embedder.id, one)
                 going.append(waiting)
         if going:
             self._pass_on(part.of.owner, part.of.name, going)
@@ -264,7 +264,8 @@ class EncoderQueue:
         self._rate, self._size = None, max(1, min(FIRST_PART, len(part.texts) // 2))
         part.of.owner.drop_encoder(part.embedder)
         task = part.of.owner.task(part.of.name)  # without its encoder: an answer from the text holds
-        part.of.owner.take_decided(task, part.waiting, decide_without_vectors(task, part.texts))
+        texts = self._texts(task, part.waiting)
+        part.of.owner.take_decided(task, part.waiting, decide_without_vectors(task, texts))
 
     def _adapt(self, texts: int, elapsed: float) -> None:
         if texts >= self._size:  # a part that is not full says little of the pace of full ones
@@ -289,7 +290,7 @@ class EncoderQueue:
                 one.text,
                 by_canary,
                 self._sampler.selects(one.request, rate),
-                one.given,
+                one.answer_on(task),
                 tuple(each.vector for each in one.made),
             )
             for one, by_canary in zip(waiting, canary, strict=True)

@@ -26,6 +26,7 @@ from tests.streams.roles.encoding_room import SPEC, Room, happens
 SECOND = "endpoint:http://host/v1#m"
 TIERS = f"text>{SPEC}>{SECOND}"
 ENCODER = "scripted:1[2]>scripted:2[2]"
+STOP = Safeguards(Breaker(open=True, since=1, reason="an alarm"))
 BY_TEXT, BY_FIRST, BY_SECOND, BY_NOBODY = "yes 0 0.9", "yes 1 0.9", "yes 2 0.9", "no 2 0.1"
 
 
@@ -235,11 +236,10 @@ async def test_an_encoder_that_closes_withdraws_no_answer_before_it() -> None:
 @pytest.mark.parametrize("closes", [True, False])
 async def test_what_stops_the_task_withdraws_answers_of_all_stages(closes: bool) -> None:
     room = TieredRoom()
-    stop = Safeguards(Breaker(open=True, since=1, reason="an alarm"))
     if closes:
         room.first._change = lambda: room.tasks.drop_encoder(room.first)
     else:
-        room.first._change = lambda: room.tasks.set_safeguards("t", stop)
+        room.first._change = lambda: room.tasks.set_safeguards("t", STOP)
     out = await room.sent(BY_FIRST)
     assert answered(out) == set()
     assert reasons_of(out) == {"r0": Reason.BREAKER_OPEN}
@@ -279,3 +279,22 @@ async def test_the_last_encoder_waits_for_its_turn_so_long(monkeypatch: pytest.M
     await asyncio.sleep(0)
     assert room.tasks.task("t").parts == (room.first, None)
     room.second.free.set()
+
+
+@pytest.mark.parametrize("second_fails", [True, False])
+async def test_what_stops_the_task_withdraws_answers_that_wait_for_their_vector(second_fails: bool) -> None:
+    room = TieredRoom(audit_rate=1.0)
+    room.second.free.clear()
+    room.second.fails = second_fails
+    _, encodings = await room.routed(*(Request(f"r{at}", "t", BY_FIRST) for at in range(2)))
+    (held, waiting), found = room.open(*encodings)
+    room.role.take_in([held])
+    await happens(lambda: bool(room.second.texts))
+    room.role.take_in([waiting])
+    await happens(lambda: len(room.first.texts) == 2 and waiting.is_waiting)
+    room.tasks.set_safeguards("t", STOP)
+    room.second.free.set()
+    await happens(lambda: len(found) == 2)
+    out = [one for outputs in found for one in outputs]
+    assert answered(out) == set()
+    assert set(reasons_of(out).values()) == {Reason.BREAKER_OPEN}
