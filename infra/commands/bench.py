@@ -295,7 +295,7 @@ def dashboard(
     minutes: Annotated[float, typer.Option(min=0.1, help="For so long 20 watchers watch.")] = 3.0,
     json: AsJson = False,
 ) -> None:
-    """Time, bytes, CPU and memory of the dashboard with 200 tasks and 20 watchers."""
+    """Time, bytes, CPU and memory of the dashboard with 200 tasks and 20 watchers; its page in Chromium."""
     show(run_benchmark("dashboard", BenchRequest(runs=runs, minutes=minutes)), json)
 
 

@@ -2,19 +2,22 @@
 
 On a real Redis with 200 tasks that have months of history. The dashboard runs in its own process and gets
 500 labels a second. Twenty of the tasks have another audit each second. Watchers read as the page does.
+Chromium loads the page of all tasks. Then a real gateway reads an hour's events, see `events`.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import httpx2
 from redis import Redis
 
 from infra.bench.cpu import cpu_seconds, memory_bytes, require_psutil
+from infra.bench.dashboard.events import event_figures
 from infra.bench.dashboard.fill import audit, fill, fitted_policy, task_names
+from infra.bench.dashboard.page_load import page_figures
 from infra.bench.dashboard.site import DashboardSite, dashboard_site
 from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, figure, report
@@ -32,11 +35,11 @@ _OVERVIEW = "/dashboard/stream"
 
 @dataclass
 class Heard:
-    """What one watcher received: the number of events, and their bytes in all."""
+    """What one watcher received: the number of events, their bytes in all, and those over the wire."""
 
     events: int = 0
     bytes: int = 0
-    firsts: list[float] = field(default_factory=list)
+    packed: int = 0
 
 
 def measure(request: BenchRequest) -> Report:
@@ -51,7 +54,8 @@ def measure(request: BenchRequest) -> Report:
         fill(redis, keys, names, fitted_policy())
         with dashboard_site(server.url, keys.prefix, names) as site:
             figures = asyncio.run(_figures(site, redis, keys, names, request))
-    return report(figures)
+            figures += page_figures(f"{site.url}/dashboard", request.runs)
+    return report([*figures, *event_figures()])
 
 
 async def _figures(
@@ -76,10 +80,16 @@ async def _first_views(site: DashboardSite, runs: int) -> list[Figure]:
     overviews = [await _first_view(site.url, _OVERVIEW) for _ in range(max(runs, 5))]
     tasks = [await _first_view(site.url, f"{_OVERVIEW}/task-{number:03}") for number in range(max(runs, 5))]
     return [
-        figure("first view of all tasks", [1_000 * seconds for seconds, _ in overviews], "ms"),
-        figure("its bytes", [size / 1e3 for _, size in overviews], "kB"),
-        figure("first view of one task", [1_000 * seconds for seconds, _ in tasks], "ms"),
-        figure("its bytes, with a history of 500 points", [size / 1e3 for _, size in tasks], "kB"),
+        *_of_views("first view of all tasks", overviews),
+        *_of_views("first view of one task, with a history of 500 points", tasks),
+    ]
+
+
+def _of_views(name: str, views: Sequence[tuple[float, int, int]]) -> list[Figure]:
+    return [
+        figure(name, [1_000 * seconds for seconds, _, _ in views], "ms"),
+        figure("its bytes", [size / 1e3 for _, size, _ in views], "kB"),
+        figure("its bytes over the wire", [packed / 1e3 for _, _, packed in views], "kB"),
     ]
 
 
@@ -105,12 +115,14 @@ async def _of_many(site: DashboardSite, names: Sequence[str], seconds: float, st
     )
     used = await _cpu_of(site, watching)
     ended = memory_bytes(site.process)
-    overview = [one.bytes / seconds / 1e3 for one in heard[1::2]]
-    task = [one.bytes / seconds / 1e3 for one in heard[::2]]
+    overview = [one.packed / seconds / 1e3 for one in heard[1::2]]
+    task = [one.packed / seconds / 1e3 for one in heard[::2]]
+    plain_overview = [one.bytes / seconds / 1e3 for one in heard[1::2]]
+    plain_task = [one.bytes / seconds / 1e3 for one in heard[::2]]
     return [
         figure(f"CPU with {WATCHERS} watchers, 11 views", [100 * used / seconds], "% of a core"),
-        figure("told to a watcher of all tasks", overview, "kB/s"),
-        figure("told to a watcher of one task", task, "kB/s"),
+        figure("over the wire to a watcher of all tasks", overview, "kB/s", "unpacked", plain_overview),
+        figure("over the wire to a watcher of one task", task, "kB/s", "unpacked", plain_task),
         figure("memory of the process at its end", [ended / 1e6], "MB", "at its start", [started / 1e6]),
     ]
 
@@ -122,22 +134,23 @@ async def _cpu_of(site: DashboardSite, work: "asyncio.Future[object] | object") 
     return cpu_seconds(site.process) - before
 
 
-async def _first_view(url: str, path: str) -> tuple[float, int]:
-    """Seconds until the first view is there whole, and its bytes."""
+async def _first_view(url: str, path: str) -> tuple[float, int, int]:
+    """Seconds until the first view is there whole, its bytes, and those over the wire."""
     began = time.perf_counter()
     async with aclosing(_events(url, path)) as events:
-        size = await anext(events)
+        sizes = await anext(events)
     seconds = time.perf_counter() - began
     await asyncio.sleep(0.2)  # until the dashboard has seen the end of this stream
-    return seconds, size
+    return seconds, *sizes
 
 
 async def _watch(url: str, path: str, seconds: float, heard: Heard) -> None:
     async def listen() -> None:
         async with aclosing(_events(url, path)) as events:
-            async for size in events:
+            async for size, packed in events:
                 heard.events += 1
                 heard.bytes += size
+                heard.packed += packed
 
     try:
         await asyncio.wait_for(listen(), seconds)
@@ -145,15 +158,16 @@ async def _watch(url: str, path: str, seconds: float, heard: Heard) -> None:
         return
 
 
-async def _events(url: str, path: str) -> AsyncGenerator[int, None]:
-    """The size of each event, once it is there whole."""
+async def _events(url: str, path: str) -> AsyncGenerator[tuple[int, int], None]:
+    """The size of each event, and its bytes over the wire, once it is there whole."""
     async with httpx2.AsyncClient(timeout=60.0) as client, client.stream("GET", url + path) as answer:
-        size = 0
+        size = before = 0
         async for part in answer.aiter_bytes():
             size += len(part)
             if part.endswith(b"\n\n"):
-                yield size
-                size = 0
+                now = answer.num_bytes_downloaded
+                yield size, now - before
+                size, before = 0, now
 
 
 async def _audit(redis: Redis, keys: Keys, names: Sequence[str]) -> None:
