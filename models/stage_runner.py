@@ -95,7 +95,9 @@ class StageRunner:
         tier = self._tiers[stage]
         texts = self._texts(features, left) if tier.text else None
         if tier.vectors is None:
-            chunks, counted = onnx_inputs.of_texts(Features(texts)), onnx_inputs.WINDOWS
+            counted = onnx_inputs.WINDOWS
+            # A run costs more here than padding, since the other stages run on no rows.
+            chunks = onnx_inputs.of_texts(Features(texts), counted, onnx_inputs.BYTES_AT_ONCE)
         else:
             source = self._sources.index(tier.vectors)
             rows = Features(texts, self._vectors(source, features, left, embed))

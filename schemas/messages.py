@@ -165,7 +165,8 @@ class Deferral(Struct, frozen=True):
         requested_at: the broker's time of the request.
         guess: what the surrogate would say; None where it made no guess.
         threshold: score from which on the surrogate answers; None without a guess, or without a threshold.
-        encoder: id of the encoder that made `features`; None where no encoder did.
+        encoder: id of the encoder that made `features`; of several one after another, their ids and the
+            lengths of their vectors. None where no encoder did.
         features: float32 vector (little-endian) that an encoder made, so that no role has to make it again;
             None where the features are the request's own text or vector.
         inclusion: probability, at that time, that a request became a sampled trace: 1 while nothing is
@@ -292,7 +293,8 @@ class Trace(Struct, frozen=True):
         teacher: as in `Reply`.
         shadow: as in `Deferral`.
         inclusion: as in `Deferral`.
-        encoder: id of the encoder that made `features`; None where no encoder did.
+        encoder: id of the encoder that made `features`; of several one after another, their ids and the
+            lengths of their vectors. None where no encoder did.
         first: as in `Deferral`. A trace with a `first` answer is a repeat: it neither trains nor certifies.
         expected: as in `Deferral`.
         confidence: as in `Reply`.

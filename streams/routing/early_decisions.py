@@ -57,8 +57,15 @@ def decide_from_text(task: Task, texts: Sequence[str]) -> list[Decision | None]:
         return [None] * len(texts)
     if not starts_with_text(task.config.embedder):
         return [None] * len(texts)
-    opinions = _early_opinions(task, surrogate, texts, 0)
-    return [None if opinion is None else opinion.answer for opinion in opinions]
+    try:
+        scores, is_final = surrogate.policy.score_early(Features(list(texts)))
+    except PolicyError:
+        log.exception("policy failed on texts alone: task=%s version=%s", task.name, surrogate.version)
+        return [None] * len(texts)
+    return [
+        Decision(reason, guess, surrogate.threshold) if final and reason is Reason.ACCEPTED else None
+        for (reason, guess), final in zip(guesses(surrogate, scores), is_final.tolist(), strict=True)
+    ]
 
 
 def decide_early(
@@ -102,7 +109,7 @@ def holds_early(before: Task, now: Task, parts: int) -> bool:
 
 
 def _early_opinions(
-    task: Task, surrogate: ServingPolicy, texts: Sequence[str], parts: int, embed: Embed | None = None
+    task: Task, surrogate: ServingPolicy, texts: Sequence[str], parts: int, embed: Embed
 ) -> list[_EarlyOpinion | None]:
     """None where later vectors are needed, or where the policy fails."""
     try:

@@ -50,6 +50,31 @@ def test_an_encoder_makes_the_vectors(understudy: Run, files: Path, encoder: Pat
     assert manifest["encoder"] in refused.err
 
 
+def test_a_cascade_of_three_tiers_is_fitted_read_and_reported(
+    understudy: Run, files: Path, tmp_path: Path
+) -> None:
+    first = static(tmp_path / "first", words=" ".join(PARCEL_WORDS.split()[:4]))
+    second = static(tmp_path / "second", words=PARCEL_WORDS)
+    out, test = tmp_path / "policy", files / "test.jsonl"
+    spec = f"text>model2vec:{first}>text+model2vec:{second}"
+    made = understudy(
+        "fit", files / "train.jsonl", "--out", out, "--embedder", spec, "--target", "0.8", "--json"
+    )
+    fitted = json.loads(made.out)
+    assert (made.status, fitted["refused"]) == (0, None)
+    assert {len(point["tiers"]) for point in fitted["frontier"]} == {3}
+    assert 'id="tiers"' in (out / "report.html").read_text()
+    assert understudy("evaluate", out, test, "--target", "0.8").status == 0
+    told = understudy("predict", out, test)
+    assert (told.status, len(told.out.splitlines())) == (0, 200)
+    assert understudy("report", out, "--traces", test, "--target", "0.8").status == 0
+    assert 'id="tiers"' in (out / "report.html").read_text()
+    static(second, seed=1, words=PARCEL_WORDS)
+    refused = understudy("predict", out, test)
+    assert refused.status == 2
+    assert "use that encoder, or fit the policy again" in refused.err
+
+
 def word_vectors(body: dict[str, Any]) -> Answer:
     """An answer with a vector for each text: which of the words are in it."""
     texts = [text.partition(": ")[2] for text in body["input"]]

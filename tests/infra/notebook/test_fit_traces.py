@@ -125,11 +125,13 @@ def test_texts_and_vectors_are_learned_together() -> None:
     assert router.predict(features.texts[0]).reason == "unscored"
 
 
-@pytest.mark.parametrize("embedder", ["model2vec", "text>model2vec"])
+@pytest.mark.parametrize(
+    "embedder", ["model2vec:{0}", "text>model2vec:{0}", "text>model2vec:{1}>model2vec:{0}"]
+)
 def test_an_encoder_makes_the_vectors(
     embedder: str, texts: list[str], labels: list[str], tmp_path: Path
 ) -> None:
-    spec = f"{embedder}:{static(tmp_path / 'encoder')}"
+    spec = embedder.format(static(tmp_path / "encoder"), static(tmp_path / "vague", seed=2, words="my the"))
     fitted = understudy.fit(texts, labels, embedder=spec, target=0.8, out=tmp_path / "policy", options=QUICK)
     assert fitted.passed
     reasons = {one.reason for one in understudy.Router(tmp_path / "policy", target=0.8).predict(texts)}
