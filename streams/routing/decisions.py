@@ -36,12 +36,14 @@ class Decision(NamedTuple):
     Attributes:
         guess, threshold: of the surrogate that decided.
         shadow: what the candidate would have answered; None where it would have deferred.
+        vectors: of how many encoders the answer rests on the vectors, the first ones; None for all.
     """
 
     reason: Reason
     guess: Guess | None
     threshold: float | None
     shadow: Guess | None = None
+    vectors: int | None = None
 
 
 def decide(
@@ -92,14 +94,21 @@ def withdraw_stale(decisions: list[Decision], decided_on: Task, task: Task) -> l
     Returns:
         The same decisions; where config, policies, blocked labels, breaker or guard have changed, each
         accepted one as `operator` if the task is paused by now, as `unguarded` if nobody counts its audits,
-        else as `breaker_open`.
+        else as `breaker_open`. Where only a later encoder has closed or opened, an answer holds.
     """
     if task is decided_on or _decides_alike(task, decided_on):
         return decisions
     reason = Reason.UNGUARDED if task.unguarded else Reason.BREAKER_OPEN
     reason = Reason.OPERATOR if task.config.paused else reason
+    hold = {
+        count
+        for count in {decision.vectors for decision in decisions}
+        if count is not None and holds_early(decided_on, task, count)
+    }
     return [
-        decision._replace(reason=reason) if decision.reason is Reason.ACCEPTED else decision
+        decision._replace(reason=reason)
+        if decision.reason is Reason.ACCEPTED and decision.vectors not in hold
+        else decision
         for decision in decisions
     ]
 
@@ -126,6 +135,15 @@ def _decides_alike(task: Task, other: Task) -> bool:
         other.breaker,
         other.unguarded,
         other.early,
+    )
+
+
+def holds_early(before: Task, now: Task, vectors: int) -> bool:
+    """Whether answers that rest on the vectors of the first so many encoders hold on a later state."""
+    same = all(one is other for one, other in zip(before.parts[:vectors], now.parts[:vectors], strict=False))
+    return same and (
+        (before.config, before.candidate, before.breaker, before.unguarded, before.live or before.early)
+        == (now.config, now.candidate, now.breaker, now.unguarded, now.live or now.early)
     )
 
 

@@ -25,18 +25,20 @@ class _EarlyOpinion(NamedTuple):
     Attributes:
         accepted: it would answer.
         is_stopped: it may not.
+        vectors: as in `Decision`.
     """
 
     guess: Guess
     threshold: float | None
     accepted: bool
     is_stopped: bool
+    vectors: int
 
     @property
     def answer(self) -> Decision | None:
         if self.is_stopped or not self.accepted:
             return None
-        return Decision(Reason.ACCEPTED, self.guess, self.threshold)
+        return Decision(Reason.ACCEPTED, self.guess, self.threshold, vectors=self.vectors)
 
     def beside(self, candidate: "_EarlyOpinion", by_canary: bool) -> Decision | None:
         """The answer of the one that decides, with what the candidate would have answered."""
@@ -63,7 +65,9 @@ def decide_from_text(task: Task, texts: Sequence[str]) -> list[Decision | None]:
         log.exception("policy failed on texts alone: task=%s version=%s", task.name, surrogate.version)
         return [None] * len(texts)
     return [
-        Decision(reason, guess, surrogate.threshold) if final and reason is Reason.ACCEPTED else None
+        Decision(reason, guess, surrogate.threshold, vectors=0)
+        if final and reason is Reason.ACCEPTED
+        else None
         for (reason, guess), final in zip(guesses(surrogate, scores), is_final.tolist(), strict=True)
     ]
 
@@ -99,15 +103,6 @@ def decide_early(
     ]
 
 
-def holds_early(before: Task, now: Task, parts: int) -> bool:
-    """Whether answers of `decide_early` hold on a later state, in which a later encoder may have closed."""
-    same = all(one is other for one, other in zip(before.parts[:parts], now.parts[:parts], strict=False))
-    return same and (
-        (before.config, before.candidate, before.breaker, before.unguarded, before.live or before.early)
-        == (now.config, now.candidate, now.breaker, now.unguarded, now.live or now.early)
-    )
-
-
 def _early_opinions(
     task: Task, surrogate: ServingPolicy, texts: Sequence[str], parts: int, embed: Embed
 ) -> list[_EarlyOpinion | None]:
@@ -124,7 +119,7 @@ def _early_opinions(
         return [None] * len(texts)
     is_stopped = stop_reason(task, surrogate) is not None
     return [
-        _EarlyOpinion(guess, surrogate.threshold, reason is Reason.ACCEPTED, is_stopped)
+        _EarlyOpinion(guess, surrogate.threshold, reason is Reason.ACCEPTED, is_stopped, parts)
         if final and guess is not None
         else None
         for (reason, guess), final in zip(guesses(surrogate, scores), is_final.tolist(), strict=True)

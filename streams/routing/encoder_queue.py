@@ -25,7 +25,6 @@ from schemas.messages import Reason
 from streams.encoder_spec import EncoderSpec, encoder_spec
 from streams.routing.canary import canary_mask
 from streams.routing.daemon_thread import run_in_daemon
-from streams.routing.early_decisions import holds_early
 from streams.routing.encoded_part import (
     DecidedPart,
     DecidedText,
@@ -233,7 +232,7 @@ class EncoderQueue:
         ]
         if done:
             part.of.owner.take_decided(
-                self._decided_on(part), [waiting for waiting, _ in done], [text for _, text in done]
+                part.task, [waiting for waiting, _ in done], [text for _, text in done]
             )
         going = []
         for waiting, one in zip(part.waiting, decided.texts, strict=True):
@@ -242,14 +241,6 @@ class EncoderQueue:
                 going.append(waiting)
         if going:
             self._pass_on(part.of.owner, part.of.name, going)
-
-    def _decided_on(self, part: _RunningPart) -> Task:
-        """The state that the decisions hold on: that of now, where only later encoders have changed."""
-        count = len(part.encoders)
-        if count == len(part.task.parts):
-            return part.task
-        now = part.of.owner.task(part.of.name)
-        return now if holds_early(part.task, now, count) else part.task
 
     def _fail(self, part: _RunningPart, problem: str) -> None:
         """Close the encoder, and decide the part without it."""

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.embedders.contract import Embedder
-from streams.routing.decisions import Decision
-from streams.routing.early_decisions import holds_early
+from streams.routing.decisions import Decision, holds_early
 from streams.routing.encoded_part import DecidedText, OpenText
 from streams.tasks import Task
 
@@ -35,7 +34,6 @@ class WaitingText:
         since: monotonic seconds.
         made: by the task's encoders before the one that it waits for.
         given_on: the state of the task that the answer was made on; None where the answer is out already.
-        given_by: how many of the encoders the answer needed.
     """
 
     request: str
@@ -47,19 +45,18 @@ class WaitingText:
     since: float = field(default_factory=time.monotonic)
     made: tuple[MadeVector, ...] = ()
     given_on: Task | None = None
-    given_by: int = 0
 
     def answer_on(self, task: Task) -> Decision | None:
         """The answer that it has, where it holds on this state of the task; else it is decided again."""
-        if self.given is None or self.given_on is None:
+        if self.given is None or self.given_on is None or self.given.vectors is None:
             return self.given
-        return self.given if holds_early(self.given_on, task, self.given_by) else None
+        return self.given if holds_early(self.given_on, task, self.given.vectors) else None
 
     def go_on(self, task: Task, encoder: str, found: OpenText) -> None:
         """Wait for the next encoder, with what this one has made of it on a state of the task."""
         self.made = (*self.made, MadeVector(encoder, found.vector))
         if found.given is not self.given:
-            self.given, self.given_on, self.given_by = found.given, task, len(self.made)
+            self.given, self.given_on = found.given, task
         self.since = time.monotonic()
         self.put_off()
 

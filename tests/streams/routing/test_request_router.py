@@ -18,6 +18,17 @@ from streams.sampling import Sampler
 from streams.tasks import Tasks
 from tests.streams.fakes import ScriptedEmbedder, ScriptedPolicy
 from tests.streams.roles.encoding_room import Held
+from tests.streams.tiers import (
+    BY_FIRST,
+    BY_NOBODY,
+    BY_SECOND,
+    BY_TEXT,
+    FIRST,
+    SECOND,
+    TIERS,
+    TieredPolicy,
+    TierEmbedder,
+)
 
 SPEC = "model2vec:/m"
 
@@ -49,6 +60,21 @@ async def test_texts_are_decided_by_their_vectors() -> None:
     assert [one.label.label for one in batch.routed if one.label] == ["yes"]
     (deferral,) = [one.deferral for one in batch.routed if one.deferral]
     assert (deferral.reason, deferral.encoder) == (Reason.LOW_SCORE, "scripted:1")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_texts_of_one_batch_wait_for_as_many_encoders_as_each_needs(fails: bool) -> None:
+    tasks = Tasks()
+    tasks.configure("t", parse_override(msgspec.json.encode({"embedder": TIERS, "audit_rate": 0.0})))
+    tasks.set_policy("t", TieredPolicy())
+    second = TierEmbedder(2)
+    second.fails = fails
+    tasks.set_encoder(EncoderSpec(FIRST), TierEmbedder(1))
+    tasks.set_encoder(EncoderSpec(SECOND), second)
+    router, _ = router_of(tasks)
+    batch = await router.route(arrivals(BY_TEXT, BY_FIRST, BY_SECOND, BY_NOBODY), 2000)
+    found = {one.arrival.request.id: one.label is not None for one in batch.routed}
+    assert found == {"t0": True, "t1": True, "t2": not fails, "t3": False}
 
 
 async def test_answers_without_an_encoder_are_audited_all_the_same(
