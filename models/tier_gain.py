@@ -3,12 +3,16 @@
 Compared are the shares that the oracle threshold of each target answers on the gate's traces, out of fold. A
 gate proves less than that on as few traces, and it proves it; this only says whether the tier is worth a fit.
 The interval of the difference is a percentile bootstrap (Efron 1979) of the traces, drawn for both together.
+
+What the tier costs is what it reads: all that the tiers before it hand on, also what they would answer at a
+low target, and all that is deferred, for the traces.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from models.fit import Options, fit
@@ -19,6 +23,8 @@ from models.training_set import TrainingSet
 RESAMPLES = 500
 INTERVAL = (2.5, 97.5)
 NEVER = np.float32(-1.0)
+FEWEST = 50
+"""Requests without which a difference is not worth a word."""
 
 
 class TargetGain(Struct, frozen=True, rename={"with_tier": "with"}):
@@ -28,6 +34,7 @@ class TargetGain(Struct, frozen=True, rename={"with_tier": "with"}):
         target: agreement with the teacher.
         without, with_tier: share of the requests that would be answered.
         low, high: 95 % interval of the difference.
+        read: share of the requests that the tier would read, but for audits.
     """
 
     target: float
@@ -35,6 +42,7 @@ class TargetGain(Struct, frozen=True, rename={"with_tier": "with"}):
     with_tier: float
     low: float
     high: float
+    read: float
 
     @property
     def is_shown(self) -> bool:
@@ -43,12 +51,8 @@ class TargetGain(Struct, frozen=True, rename={"with_tier": "with"}):
 
     @property
     def break_even(self) -> float:
-        """Price of reading a text, as a share of a teacher's call, at which the tier saves what it costs.
-
-        It reads what the tiers before it leave open.
-        """
-        left_open = 1.0 - self.without
-        return max(self.with_tier - self.without, 0.0) / left_open if left_open else 0.0
+        """Price of reading a text, as a share of a teacher's call, at which the tier saves what it costs."""
+        return max(self.with_tier - self.without, 0.0) / self.read if self.read else 0.0
 
 
 class TierGain(Struct, frozen=True):
@@ -120,7 +124,7 @@ def tier_gain(trial: TierTrial, targets: Sequence[float], delta: float, seed: in
             seed=seed,
         )
         if result.study is None:
-            return TierGain(bare.tier, bare.requests, bare.milliseconds, refused=result.refused)
+            return replace(bare, refused=result.refused)
         studies.append(result.study)
     return _compared(bare, studies[0], studies[1], targets, seed)
 
@@ -129,6 +133,9 @@ def _compared(
     bare: TierGain, without: Study, with_tier: Study, targets: Sequence[float], seed: int
 ) -> TierGain:
     rows = np.flatnonzero(without.gate_rows & with_tier.gate_rows)
+    if len(rows) < FEWEST:
+        reason = f"only {len(rows)} of the requests say something different, must be {FEWEST} at least"
+        return replace(bare, refused=(reason,))
     one, other = _Answers(without, rows), _Answers(with_tier, rows)
     draws = np.random.default_rng(seed).integers(len(rows), size=(RESAMPLES, len(rows)))
     return TierGain(
@@ -147,14 +154,28 @@ class _Answers:
     def __init__(self, study: Study, rows: NDArray[np.int64]) -> None:
         self.scores = np.where(study.eligible[rows], study.scores[rows], NEVER)
         self.agrees = study.guesses[rows] == study.codes[rows]
+        self._decided_by = None if study.decided_by is None else study.decided_by[rows]
+        self._last = len(study.tiers) - 1
 
     def share(self, target: float, drawn: NDArray[np.int64] | None = None) -> float:
+        """Of the traces, or of some that were drawn of them, the share that is answered."""
         rows = slice(None) if drawn is None else drawn
-        threshold, share = oracle_threshold(self.scores[rows], self.agrees[rows], target)
-        return share if threshold > NEVER else float((self.scores[rows] > NEVER).mean())
+        return float(self._answered(target, rows).mean())
+
+    def read_by_last(self, target: float) -> float:
+        """Share of the traces that the last tier reads: handed on to it, or deferred."""
+        deferred = ~self._answered(target, slice(None))
+        handed_on = True if self._decided_by is None else self._decided_by == self._last
+        return float((deferred | handed_on).mean())
+
+    def _answered(self, target: float, rows: slice | NDArray[np.int64]) -> NDArray[np.bool_]:
+        scores = self.scores[rows]
+        threshold, _ = oracle_threshold(scores, self.agrees[rows], target)
+        return np.asarray((scores >= threshold) & (scores > NEVER))
 
 
 def _target_gain(one: _Answers, other: _Answers, target: float, draws: NDArray[np.int64]) -> TargetGain:
     gains = [other.share(target, drawn) - one.share(target, drawn) for drawn in draws]
     low, high = np.percentile(gains, INTERVAL)
-    return TargetGain(target, one.share(target), other.share(target), float(low), float(high))
+    shares = one.share(target), other.share(target)
+    return TargetGain(target, *shares, float(low), float(high), other.read_by_last(target))

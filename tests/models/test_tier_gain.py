@@ -1,5 +1,7 @@
 """One more tier is compared on the same requests, and its gain comes with an interval."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from msgspec import structs
@@ -55,10 +57,36 @@ def test_too_few_requests_are_refused_with_the_gates_reason() -> None:
     assert "sampled" in gain.refused[0]
 
 
+def test_a_price_counts_what_is_handed_on_although_it_would_be_answered() -> None:
+    """At a low target the text answers much with scores that its stage hands on all the same."""
+    gain = tier_gain(trial(useful=True), (0.4, 0.9), delta=0.05)
+    low, _ = gain.targets
+    assert low.read > 1.0 - low.without + 0.2
+    assert low.break_even < low.with_tier - low.without + 0.1
+
+
+def test_requests_that_say_the_same_show_nothing() -> None:
+    drawn = trial(useful=True)
+
+    def alike(traces: TieredTraces) -> TieredTraces:
+        training = traces.training
+        texts = [f"text {row % 3} " + "abc"[row % 3] * 30 for row in range(ROWS)]
+        return structs.replace(
+            traces,
+            training=replace(training, features=Features(texts, training.features.embeddings)),
+        )
+
+    same = structs.replace(drawn, without=alike(drawn.without), with_tier=alike(drawn.with_tier))
+    gain = tier_gain(same, (0.9,), delta=0.05)
+    assert gain.targets == ()
+    assert gain.refused == ("only 3 of the requests say something different, must be 50 at least",)
+
+
 @pytest.mark.parametrize(
-    ("without", "with_tier", "share"), [(0.5, 0.75, 0.5), (0.5, 0.5, 0.0), (0.6, 0.5, 0.0), (1.0, 1.0, 0.0)]
+    ("without", "with_tier", "read", "share"),
+    [(0.5, 0.75, 0.5, 0.5), (0.5, 0.75, 1.0, 0.25), (0.6, 0.5, 0.4, 0.0), (1.0, 1.0, 0.0, 0.0)],
 )
 def test_a_tier_pays_up_to_what_it_saves_of_what_it_reads(
-    without: float, with_tier: float, share: float
+    without: float, with_tier: float, read: float, share: float
 ) -> None:
-    assert TargetGain(0.9, without, with_tier, 0.0, 0.0).break_even == pytest.approx(share)
+    assert TargetGain(0.9, without, with_tier, 0.0, 0.0, read).break_even == pytest.approx(share)

@@ -113,7 +113,8 @@ def test_a_probe_is_tried_as_one_more_tier(understudy: Run, tmp_path: Path) -> N
     assert "as one more tier, on 200 requests" in told.out
     assert "0.9: " in told.out
     assert found["requests"] == 200
-    assert [set(target) for target in found["targets"]] == [{"target", "without", "with", "low", "high"}] * 3
+    keys = {"target", "without", "with", "low", "high", "read"}
+    assert [set(target) for target in found["targets"]] == [keys] * 3
     assert any("address\nrefund\ntrack" in prompt for prompt in prompts)
 
 
