@@ -33,3 +33,13 @@ def test_another_width_is_a_change() -> None:
 
 def test_vectors_of_zeros_are_a_change() -> None:
     assert change_between(VECTORS, np.zeros_like(VECTORS)) is not None
+
+
+@pytest.mark.parametrize("share_now", [0.95, 0.999])
+def test_a_model_that_is_more_or_less_sure_of_the_same_label_is_a_change(share_now: float) -> None:
+    """The logarithms of its probabilities point the same way."""
+    shares = np.array([0.99, share_now])
+    before, now = np.log([[shares, 1 - shares]] * len(TEXTS)).astype(np.float32).transpose(2, 0, 1)
+    change = change_between(before, now)
+    assert change is not None
+    assert "length" in change
