@@ -22,6 +22,7 @@ class ChangeWish(Struct, frozen=True, forbid_unknown_fields=True):
         version: that is to go live, or to be refused; null for `rollback`: the one that was live before.
         shown: fields of the config as they were in force where the wish was made. Where one that it changes
             is another by now, the wish is refused.
+        live: the version that was live where the wish was made; likewise. Null: any may be.
     """
 
     what: ChangeKind
@@ -29,6 +30,7 @@ class ChangeWish(Struct, frozen=True, forbid_unknown_fields=True):
     unset: tuple[str, ...] = ()
     version: str | None = None
     shown: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    live: str | None = None
 
 
 class ChangedValue(Struct, frozen=True):

@@ -89,7 +89,7 @@ class ChangeMaker:
 
     async def preview(self, task: str, wish: ChangeWish, author: ChangeAuthor) -> ChangePreview:
         """Raises:
-        ChangeOutdated: a field that it changes is not as it was shown where the wish was made.
+        ChangeOutdated: a field that it changes, or the live version, is not as where the wish was made.
         InvalidConfig, TransitionRefused: it can't be changed so; says why.
         StateUnavailable: Redis is away.
         """
@@ -189,6 +189,9 @@ class ChangeMaker:
 
     async def _version_preview(self, task: str, wish: ChangeWish, plan: VersionPlan) -> ChangePreview:
         before = await self._registry.serving_state(task)
+        live = before.active.version if before.active else None
+        if wish.live not in (None, live):
+            raise ChangeOutdated(f"{live or 'no version'} is live by now, and not {wish.live}: look again")
         change = plan.decide(before)
         sentences = [f"{move.version} becomes {move.after.replace('_', ' ')}" for move in change.moves]
         effects = [plan.remark] if plan.remark else []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from schemas.event import Event
 from schemas.events import BreakerClosedDetails, PinnedDetails, UnpinnedDetails
-from schemas.operator_change import ChangedValue, ChangeWish, OperatorChange
+from schemas.operator_change import ChangedValue, ChangeKind, ChangeWish, OperatorChange
 from schemas.secrets import masked
 from streams.changes.author import ChangeAuthor
 from streams.changes.version_plan import VersionPlan
@@ -103,7 +103,8 @@ def undo_wish(wish: ChangeWish, before: ServingState, after: ServingState) -> Ch
     was, now = before.active, after.active
     if was is None or now is None or was.version == now.version or before.breaker.stops(was.version):
         return None
-    return ChangeWish("promote" if wish.what == "rollback" else "rollback", version=was.version)
+    back: ChangeKind = "promote" if wish.what == "rollback" else "rollback"
+    return ChangeWish(back, version=was.version, live=now.version)
 
 
 def _details(wish: ChangeWish, author: ChangeAuthor) -> OperatorDetails:

@@ -29,7 +29,8 @@ CANDIDATE = Candidate("v4", PromotionPlan(VersionStage.CANARY, 0.1, 59), 1, 5)
     ("what", "undone"), [("promote", "rollback"), ("approve", "rollback"), ("rollback", "promote")]
 )
 def test_the_version_that_was_live_comes_back(what: ChangeKind, undone: ChangeKind) -> None:
-    assert undo_wish(ChangeWish(what, version="v3"), BEFORE, AFTER) == ChangeWish(undone, version="v2")
+    undo = undo_wish(ChangeWish(what, version="v3"), BEFORE, AFTER)
+    assert undo == ChangeWish(undone, version="v2", live="v3")
 
 
 def test_no_undo_brings_back_what_an_alarm_has_stopped() -> None:

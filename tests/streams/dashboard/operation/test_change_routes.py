@@ -103,6 +103,8 @@ async def test_versions_are_moved_and_brought_back(redis_url: str, keys: Keys, a
         assert await live(place) == "v1"
         await person.change(rolled["undo"], "it was not")
         assert await live(place) == "v2"
+        outdated = await person.preview(rolled["undo"])
+        assert (outdated.status_code, "v2 is live by now, and not v1" in outdated.text) == (409, True)
         pinned = await person.change({"what": "pin"}, "release")
         assert (await person.look()).json()["pinned"] == "release"
         assert (await person.preview({"what": "pin"})).status_code == 409
