@@ -111,7 +111,7 @@ def probe_truncate(
         Path,
         typer.Argument(
             metavar="MODEL",
-            help="GGUF file, architecture llama; or a folder of safetensors, any architecture.",
+            help="GGUF file, architecture llama; or a folder of safetensors with layers named `layers.N`.",
         ),
     ],
     layer: Annotated[int, typer.Option(min=1, help="How many layers to keep.")],

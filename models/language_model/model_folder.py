@@ -73,12 +73,14 @@ class ModelFolder:
         """The weights as float32, without a tokenizer, of a model that `is_computable`.
 
         Raises:
-            CheckpointUnusable: a weight or a number is missing, or of a type that can't be read.
+            CheckpointUnusable: a weight or a number is missing, or of a type or shape that can't be read.
         """
         try:
             return self._checkpoint()
         except KeyError as error:
             raise CheckpointUnusable(f"{self.path} lacks {error.args[0]}") from error
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise CheckpointUnusable(f"{self.path}: numbers of {CONFIG} do not fit: {error}") from error
 
     def _checkpoint(self) -> Checkpoint:
         places = {tensor.name: (file, tensor) for file in self.files.values() for tensor in file.tensors}
@@ -117,10 +119,10 @@ def _weight_files(path: Path) -> list[str]:
     if not (path / INDEX).exists():
         return [SINGLE]
     weight_map = _json_object(path / INDEX).get("weight_map")
-    names = set(weight_map.values()) if isinstance(weight_map, dict) else set()
+    names = list(weight_map.values()) if isinstance(weight_map, dict) else []
     if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
         raise CheckpointUnusable(f"{path / INDEX} is damaged: its `weight_map` must name files of the folder")
-    return sorted(names)
+    return sorted(set(names))
 
 
 def _floats(places: Mapping[str, tuple[SafetensorsFile, StoredTensor]], name: str) -> Weights:
@@ -137,7 +139,7 @@ def _paired(matrix: Weights, heads: int) -> Weights:
 def _json_object(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointUnusable(f"{path} is missing, or damaged: {error}") from error
     if not isinstance(found, dict):
         raise CheckpointUnusable(f"{path} is damaged: not a JSON object")

@@ -82,7 +82,7 @@ class SafetensorsFile:
         """A tensor as float32.
 
         Raises:
-            CheckpointUnusable: its numbers are of another type than `FLOATS`.
+            CheckpointUnusable: its numbers are of another type than `FLOATS`, or the file has become shorter.
         """
         raw = b"".join(self._chunks(tensor))
         if tensor.dtype == "BF16":
@@ -105,7 +105,7 @@ class SafetensorsFile:
             What was kept.
 
         Raises:
-            CheckpointUnusable: the copy holds other bytes.
+            CheckpointUnusable: the copy holds other bytes, or this file has become shorter.
             OSError: the target can't be written.
         """
         kept = tuple(tensor for tensor in self.tensors if is_kept(tensor.name))
@@ -133,6 +133,8 @@ class SafetensorsFile:
 def _pieces(file: BinaryIO, count: int) -> Iterator[bytes]:
     while count:
         piece = file.read(min(count, _CHUNK))
+        if not piece:
+            raise CheckpointUnusable(f"{file.name} has become shorter while it was read")
         count -= len(piece)
         yield piece
 

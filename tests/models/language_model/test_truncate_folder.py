@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from models.errors import CheckpointUnusable
 from models.language_model.checkpoint import Checkpoint, read_checkpoint
@@ -99,6 +100,9 @@ DAMAGES = {
     "a list as config": (CONFIG, lambda _: b"[]"),
     "a file elsewhere": (INDEX, lambda _: b'{"weight_map": {"a": "../tiny.gguf"}}'),
     "no map of weights": (INDEX, lambda _: b"{}"),
+    "a list as a file": (INDEX, lambda _: b'{"weight_map": {"a": ["b"]}}'),
+    "brackets without end": (CONFIG, lambda _: b"[" * 200_000),
+    "heads that do not divide": (CONFIG, lambda found: found.replace(b'heads": ', b'heads": 7')),
 }
 
 
@@ -115,3 +119,41 @@ def test_a_missing_file_of_weights_is_named(whole: Path, tmp_path: Path) -> None
     (whole / FILES[1]).unlink()
     with pytest.raises(CheckpointUnusable, match=FILES[1]):
         truncate_folder(whole, tmp_path / "cut", 1)
+
+
+def stacks(path: Path, *names: str) -> Path:
+    """A folder of four layers, with tensors of these names."""
+    path.mkdir()
+    save_file({name: np.ones(1, np.float32) for name in names}, path / "model.safetensors")
+    (path / CONFIG).write_text(json.dumps({"model_type": "new", "num_hidden_layers": 4}))
+    return path
+
+
+def test_only_the_stack_of_all_layers_is_cut(tmp_path: Path) -> None:
+    layers = [f"model.layers.{number}.mlp.layers.0.w" for number in range(4)]
+    others = ["lm_head.weight", "mtp.layers.0.w", *(f"vision.layers.{number}.w" for number in range(3))]
+    whole = stacks(tmp_path / "whole", *layers, *others)
+    assert truncate_folder(whole, tmp_path / "cut", 2) is False
+    assert set(tensors(tmp_path / "cut")) == {*layers[:2], *others}
+
+
+@pytest.mark.parametrize(
+    ("stack_names", "found"),
+    [(("transformer.h",), "none"), (("encoder.layers", "decoder.layers"), "decoder.layers, encoder.layers")],
+)
+def test_a_model_without_one_stack_of_layers_is_refused(
+    tmp_path: Path, stack_names: tuple[str, ...], found: str
+) -> None:
+    """Its copy would hold all layers, or lack some of another stack."""
+    layers = (f"{stack}.{number}.w" for stack in stack_names for number in range(4))
+    whole = stacks(tmp_path / "whole", *layers)
+    with pytest.raises(CheckpointUnusable, match=f"names like `layers.0`, and has {found}"):
+        truncate_folder(whole, tmp_path / "cut", 2)
+    assert not (tmp_path / "cut").exists()
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    opened = SafetensorsFile.open(stacks(tmp_path / "whole", "a") / "model.safetensors")
+    opened.path.write_bytes(opened.path.read_bytes()[:-2])
+    with pytest.raises(CheckpointUnusable, match="shorter"):
+        opened.floats(opened.tensors[0])
