@@ -120,7 +120,10 @@ class StageRunner:
         self, source: int, features: Features, left: Rows, embed: Embed | None
     ) -> NDArray[np.float32]:
         if features.embeddings is None and embed is not None:
-            return embed(left, source)
+            vectors = embed(left, source)
+            if len(vectors) != len(left):  # else numpy would give one row's results to others
+                raise PolicyError(f"embed made {len(vectors)} vectors for {len(left)} rows")
+            return vectors
         return onnx_inputs.matrix(features, self._dimension or 0)[left, self._places[source]]
 
     def _outputs(self, stage: int) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Encoder spec: which encoders a task's config names, to turn the texts of its requests into vectors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.embedders.kinds import needs_encoder, needs_prompt, sources_of, vectors_of
 from models.embedders.prompt import Prompt
@@ -33,7 +33,7 @@ def encoder_spec(config: Config) -> EncoderSpec | None:
     """What makes the vectors that the config names; None where requests bring all that a policy reads.
 
     A probe's prompt is `probe_prompt`; by default what the task's teacher is told: instruction, labels, what
-    they mean, and examples.
+    they mean, and examples. A decision model is told the latter in any case.
 
     Raises:
         InvalidSpec: see `models.embedders.kinds`.
@@ -48,7 +48,9 @@ def encoder_spec(config: Config) -> EncoderSpec | None:
 
 def _prompt(config: Config) -> Prompt:
     teacher, descriptions = config.teacher, known_descriptions(config.teacher)
-    if config.probe_prompt is not None:
-        return Prompt.of(config.probe_prompt, teacher.labels, descriptions)
     shown = ((one.text, one.label) for one in known_examples(teacher))
-    return Prompt.from_instruction(teacher.prompt, teacher.labels, descriptions, shown)
+    told = Prompt.from_instruction(teacher.prompt, teacher.labels, descriptions, shown)
+    if config.probe_prompt is None:
+        return told
+    own = Prompt.of(config.probe_prompt, teacher.labels, descriptions)
+    return replace(told, before=own.before, after=own.after)

@@ -166,11 +166,9 @@ class EncoderQueue:
                 self._waiting[of] = waiting
             task = of.owner.task(of.name)
             encoders = self._encoders(task)
-            before = tuple(embedder.id for embedder in encoders[:-1])
-            fitting = [
-                one for one in taken if encoders and tuple(each.encoder for each in one.made) == before
-            ]
-            if len(fitting) < len(taken):  # the config has changed, or an encoder has closed
+            before = tuple((embedder.id, embedder.dimension) for embedder in encoders[:-1])
+            fitting = [one for one in taken if encoders and one.made_by == before]
+            if len(fitting) < len(taken):  # the config has changed, or an encoder has closed or is another
                 kept = set(fitting)
                 self._decide_without(of, [one for one in taken if one not in kept])
             if begun := [one for one in fitting if one.begin()]:

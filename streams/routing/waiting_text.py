@@ -46,6 +46,11 @@ class WaitingText:
     made: tuple[MadeVector, ...] = ()
     given_on: Task | None = None
 
+    @property
+    def made_by(self) -> tuple[tuple[str, int], ...]:
+        """Id and length of each encoder's vector."""
+        return tuple((each.encoder, len(each.vector)) for each in self.made)
+
     def answer_on(self, task: Task) -> Decision | None:
         """The answer that it has, where it holds on this state of the task; else it is decided again."""
         if self.given is None or self.given_on is None or self.given.vectors is None:

@@ -39,6 +39,17 @@ def test_a_task_may_have_a_prompt_of_its_own() -> None:
     assert read_in(config) == "<|user|>where is it? (refund: wants money back)"
 
 
+def test_a_probes_own_prompt_is_not_for_the_decision_model_beside_it() -> None:
+    prompts = []
+    for own in (None, "<|user|>{text}"):
+        spec = encoder_spec(Config(embedder="decisions:http://h/v1#m", teacher=TEACHER, probe_prompt=own))
+        assert spec is not None
+        assert spec.prompt is not None
+        prompts.append(spec.prompt)
+    assert prompts[0].question_hash == prompts[1].question_hash
+    assert "Choose: refund" in prompts[1].instruction
+
+
 @pytest.mark.parametrize("embedder", ["text", "precomputed", "text>precomputed"])
 def test_what_a_request_brings_needs_no_encoder(embedder: str) -> None:
     assert encoder_spec(Config(embedder=embedder)) is None

@@ -184,3 +184,9 @@ def test_vectors_of_one_part_are_no_vectors_of_both(tiered: Policy) -> None:
     assert features.embeddings is not None
     with pytest.raises(PolicyError, match="wrong shape"):
         tiered.score(Features(["?"] * 5, features.embeddings[:, :WIDTH]))
+
+
+def test_one_vector_is_not_taken_for_those_of_many_rows(tiered: Policy) -> None:
+    features, _ = draw_tiers(50, 3)
+    with pytest.raises(PolicyError, match="1 vectors for"):
+        tiered.score(Features(features.texts), lambda _rows, _part: np.zeros((1, WIDTH), np.float32))

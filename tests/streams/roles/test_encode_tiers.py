@@ -251,3 +251,14 @@ async def test_what_stops_the_task_withdraws_answers_that_wait_for_their_vector(
     out = [one for outputs in found for one in outputs]
     assert answered(out) == set()
     assert set(reasons_of(out).values()) == {Reason.BREAKER_OPEN}
+
+
+async def test_vectors_of_another_length_are_not_joined() -> None:
+    """A server may come back with another model under the name that it had."""
+    room, other = TieredRoom(), TierEmbedder(1)
+    other.dimension = 5
+    room.first._change = lambda: room.tasks.set_encoder(EncoderSpec(SPEC), other)
+    out = await room.sent(BY_SECOND)
+    (deferral,) = deferrals(out)
+    assert (deferral.reason, deferral.features) == (Reason.NO_POLICY, None)
+    assert room.second.texts == []
