@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.artifact import Artifact
 from models.embedders.kinds import is_staged, reads_text, starts_with_text
-from models.errors import PolicyError
+from models.errors import InvalidSpec, PolicyError
 from models.features import Embed, Features
 from models.featurizers import onnx_inputs
 from models.graph.session import FAILURES, single_threaded
@@ -108,7 +108,10 @@ class Policy:
             raise PolicyError(
                 f"graph: SHA-256 is {digest}, the manifest says {decoded.sha256}: one was changed"
             )
-        policy = cls(decoded, _open_session(graph))
+        try:
+            policy = cls(decoded, _open_session(graph))
+        except InvalidSpec as error:
+            raise PolicyError(f"manifest: this release does not know its {error}") from error
         policy._check_inputs_and_outputs()
         policy._check_test_vectors()
         return policy

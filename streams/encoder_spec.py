@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from models.embedders.kinds import needs_encoder, needs_prompt, sources_of, vectors_of
+from models.embedders.kinds import (
+    PROBE,
+    PROMPTED,
+    needs_encoder,
+    needs_prompt,
+    sources_of,
+    split_spec,
+    vectors_of,
+)
 from models.embedders.prompt import Prompt
 from schemas.config import Config
 from streams.teacher.known_labels import known_descriptions, known_examples
@@ -22,11 +30,17 @@ class EncoderSpec:
 
     @property
     def parts(self) -> "tuple[EncoderSpec, ...]":
-        """Each encoder by itself, in the order of their vectors."""
-        sources = sources_of(self.vectors)
-        if len(sources) == 1:
-            return (self,)
-        return tuple(EncoderSpec(source, self.prompt if needs_prompt(source) else None) for source in sources)
+        """Each encoder by itself, in the order of their vectors, with what it reads of the prompt."""
+        read = sources_of(self.vectors)
+        return tuple(EncoderSpec(source, _read_by(source, self.prompt)) for source in read)
+
+
+def _read_by(source: str, prompt: Prompt | None) -> Prompt | None:
+    """What makes another encoder of this source, so that a change of all else closes none."""
+    kind = split_spec(source)[0]
+    if prompt is None or kind not in PROMPTED:
+        return None
+    return Prompt(prompt.before, prompt.after) if kind == PROBE else replace(prompt, before="", after="")
 
 
 def encoder_spec(config: Config) -> EncoderSpec | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from models.errors import PolicyError
+from models.errors import InvalidSpec, PolicyError
 from models.manifest import Manifest
 from schemas.config import Config
 from schemas.redis_keys import Keys
@@ -101,7 +101,7 @@ class StatusReader:
 def _fitted(task: str, active: ActiveVersion, raw: bytes, config: Config) -> _Fitted | StateUnreadable:
     try:
         return _Fitted(active, config, version_status(task, active, Manifest.decode(raw), config))
-    except PolicyError as error:
+    except (PolicyError, InvalidSpec) as error:
         return StateUnreadable(
             f"a policy in Redis can't be read: task={task} version={active.version}: {error}"
         )

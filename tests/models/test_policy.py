@@ -106,6 +106,13 @@ def test_a_graph_for_other_features_is_refused(artifact: Artifact) -> None:
         opened(changed(artifact, dimension=other))
 
 
+@pytest.mark.parametrize("later", ["text>crystal:/ball", ">".join(f"onnx:/{tier}" for tier in range(5))])
+def test_an_embedder_of_a_later_release_is_refused_like_a_damage(artifact: Artifact, later: str) -> None:
+    """Who loads policies for all tasks must not end by one of them."""
+    with pytest.raises(PolicyError, match="manifest: this release does not know its embedder"):
+        opened(changed(artifact, embedder=later))
+
+
 def test_wrong_features_are_refused(policy: Policy) -> None:
     if "text" in policy.manifest.embedder:
         with pytest.raises(PolicyError, match="reads texts"):

@@ -1,6 +1,7 @@
 """The encoder that a config names, and the prompt in which a probe reads a text."""
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.config import Config, LabelExample, TeacherConfig
 from streams.encoder_spec import EncoderSpec, encoder_spec
@@ -48,6 +49,22 @@ def test_a_probes_own_prompt_is_not_for_the_decision_model_beside_it() -> None:
         prompts.append(spec.prompt)
     assert prompts[0].question_hash == prompts[1].question_hash
     assert "Choose: refund" in prompts[1].instruction
+
+
+def test_a_change_that_an_encoder_does_not_read_leaves_it_open() -> None:
+    described = replace(TEACHER, label_descriptions={"track": "asks where it is"})
+    both = f"text>{PROBE}>decisions:http://h/v1#m"
+    before, after = (
+        encoder_spec(Config(embedder=both, teacher=teacher, probe_prompt="<|user|>{text}"))
+        for teacher in (TEACHER, described)
+    )
+    assert before is not None
+    assert after is not None
+    (probe, decisions), (same_probe, other_decisions) = before.parts, after.parts
+    assert probe == same_probe
+    assert decisions != other_decisions
+    assert probe.prompt is not None
+    assert probe.prompt.around("hi") == "<|user|>hi"
 
 
 @pytest.mark.parametrize("embedder", ["text", "precomputed", "text>precomputed"])

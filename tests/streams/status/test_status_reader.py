@@ -1,8 +1,10 @@
 """The reader of statuses says what Redis has, and what nobody has said yet."""
 
 import pytest
+from msgspec.structs import replace
 
 from models.artifact import Artifact
+from models.manifest import Manifest
 from schemas.config import Config
 from schemas.redis_keys import Keys
 from streams.errors import StateUnreadable
@@ -18,13 +20,17 @@ async def test_before_the_first_heartbeat_nothing_is_deferred(connection: Connec
     assert guard.age == 0.0
 
 
+@pytest.mark.parametrize("reads", ["another format", "another embedder"])
 async def test_a_policy_of_a_newer_release_is_unreadable_state_of_its_task(
-    connection: Connection, keys: Keys
+    connection: Connection, keys: Keys, artifact: Artifact, reads: str
 ) -> None:
     """Then the others are shown, and the reader of all tasks goes on."""
+    raw = b'{"format": 1000}'
+    if reads == "another embedder":
+        raw = replace(Manifest.decode(artifact.manifest), embedder="text>crystal:/ball").encode()
     live = ["version", "v1", "token", "1", "since", "1"]
     await connection.redis.hset(keys.active("shop"), items=live)
-    await connection.redis.set(keys.manifest("shop", "v1"), b'{"format": 1000}')
+    await connection.redis.set(keys.manifest("shop", "v1"), raw)
     reader = StatusReader(connection, keys, 10)
     with pytest.raises(StateUnreadable, match="task=shop version=v1"):
         await reader.status_of("shop", Config(), await reader.guard())
