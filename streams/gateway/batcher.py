@@ -1,7 +1,8 @@
 """Micro-batches: requests of a task that arrive while others are scored are scored together.
 
 A request that comes alone is scored at once. Nothing waits for a batch to fill, and no row's decision depends
-on its neighbours. Each task has its own queue, so that a slow encoder holds up no other task.
+on its neighbours. Each task has its own queue, so that a slow encoder holds up no other task. Within a task
+it does: the answers of a batch come together, and the next batch begins after them.
 """
 
 import asyncio
