@@ -35,25 +35,25 @@ _FIRST = "a text"
 Probabilities = Mapping[str, float]
 
 
-class _Share(msgspec.Struct):
+class _LabelProbability(msgspec.Struct):
     value: str | bool
     probability: float
 
 
 class _DecisionAnswer(msgspec.Struct):
-    probabilities: list[_Share] = []
+    probabilities: list[_LabelProbability] = []
 
 
 class _Decisions(msgspec.Struct):
     answers: list[_DecisionAnswer]
 
 
-class _SystemOneAnswer(msgspec.Struct):
+class _SystemOneProbabilities(msgspec.Struct):
     probabilities: dict[str, float] = {}
 
 
 class _SystemOne(msgspec.Struct):
-    answers: dict[str, _SystemOneAnswer]
+    answers: dict[str, _SystemOneProbabilities]
 
 
 def _decisions_question(prompt: Prompt) -> Mapping[str, Any]:
