@@ -25,6 +25,8 @@ from streams.errors import RefitFailed, RefitStopped
 
 _SPAWN = multiprocessing.get_context("spawn")
 _POLITE = 5
+_LOOK = 1.0
+"""Seconds of one wait for what the child says."""
 _LEARNING = "models.fit"
 
 
@@ -83,7 +85,10 @@ class FitProcess:
     async def _outcome(self, task: str, budget: float, tell: Callable[[str], None]) -> object:
         """What the child sends at its end. Raises RefitFailed: that takes too long."""
         ends = time.monotonic() + budget
-        while await asyncio.to_thread(self._pipe.poll, max(0.0, ends - time.monotonic())):
+        while (left := ends - time.monotonic()) > 0.0:
+            # Briefly: a wait that begins while `stop` closes the pipe may not see its end.
+            if not await asyncio.to_thread(self._pipe.poll, min(left, _LOOK)):
+                continue
             received = await asyncio.to_thread(self._pipe.recv)
             if not isinstance(received, _Phase):
                 return received

@@ -175,7 +175,7 @@ class PublishedEvents(EventPublisher):
 
     async def next(self) -> Event:
         """The next event; an error, not an endless wait, where there will be none."""
-        return await asyncio.wait_for(self._waiting.get(), 30)
+        return await asyncio.wait_for(self._waiting.get(), 120)
 
     def is_empty(self) -> bool:
         """No event waits for `next`."""
