@@ -118,8 +118,8 @@ def test_the_login_at_msk_needs_its_extra() -> None:
 
 
 def test_infra_needs_nothing_undeclared() -> None:
-    # The rivals and pyarrow are optional, and used only where they are found.
-    optional = {"tracer", "shad0w", "pyarrow"}
+    # The rivals, pyarrow and selenium are optional, and used only where they are found.
+    optional = {"tracer", "shad0w", "pyarrow", "selenium"}
     assert {entry for entry in undeclared(imports("infra"), "bench") if entry[1] not in optional} == set()
 
 
