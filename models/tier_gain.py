@@ -50,6 +50,11 @@ class TargetGain(Struct, frozen=True, rename={"with_tier": "with"}):
         return self.low > 0.0
 
     @property
+    def is_loss(self) -> bool:
+        """Whether these requests show that less is answered with it."""
+        return self.high < 0.0
+
+    @property
     def break_even(self) -> float:
         """Price of reading a text, as a share of a teacher's call, at which the tier saves what it costs."""
         return max(self.with_tier - self.without, 0.0) / self.read if self.read else 0.0

@@ -46,6 +46,8 @@ def _verdict(gain: TierGain, price_a_call: float, currency: str) -> Iterator[str
 
 
 def _target_verdict(one: TargetGain, price_a_call: float, currency: str) -> str:
+    if one.is_loss:
+        return f"{one.target:g}: less is answered with it; leave it out"
     if not one.is_shown:
         return f"{one.target:g}: no gain is shown; try more requests, or leave it out"
     price = f"{currency_prefix(currency)}{one.break_even * price_a_call:.2g}"
