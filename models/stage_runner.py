@@ -62,7 +62,7 @@ class StageRunner:
         """Score each row by the stages up to the one that decides it.
 
         Args:
-            put: told of each stage's label, score and novelty of some rows, given by their places.
+            put: called with the places of some rows, and one stage's label, score and novelty of them.
             parts: stages that read more than the first so many sources are left out; None for all stages.
 
         Returns:

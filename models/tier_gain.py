@@ -141,7 +141,7 @@ def _compared(
     if len(rows) < FEWEST:
         reason = f"only {len(rows)} of the requests say something different, must be {FEWEST} at least"
         return replace(bare, refused=(reason,))
-    one, other = _Answers(without, rows), _Answers(with_tier, rows)
+    one, other = _ScoredTraces(without, rows), _ScoredTraces(with_tier, rows)
     draws = np.random.default_rng(seed).integers(len(rows), size=(RESAMPLES, len(rows)))
     return TierGain(
         bare.tier,
@@ -153,7 +153,7 @@ def _compared(
     )
 
 
-class _Answers:
+class _ScoredTraces:
     """Scores of some traces, below every threshold where the policy never answers, and who was right."""
 
     def __init__(self, study: Study, rows: NDArray[np.int64]) -> None:
@@ -179,7 +179,9 @@ class _Answers:
         return np.asarray((scores >= threshold) & (scores > NEVER))
 
 
-def _target_gain(one: _Answers, other: _Answers, target: float, draws: NDArray[np.int64]) -> TargetGain:
+def _target_gain(
+    one: _ScoredTraces, other: _ScoredTraces, target: float, draws: NDArray[np.int64]
+) -> TargetGain:
     gains = [other.share(target, drawn) - one.share(target, drawn) for drawn in draws]
     low, high = np.percentile(gains, INTERVAL)
     shares = one.share(target), other.share(target)

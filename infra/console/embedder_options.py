@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from infra.files.formats import content, decode_text
 from infra.files.traces import Line
@@ -116,12 +117,19 @@ def complete_vectors(
     """The features with the vectors that an encoder makes of the texts. Raises EmbedderError."""
     if encoder is None or given.texts is None:
         return given
-    parts = []
-    for begin in range(0, len(given), AT_ONCE):
-        progress(begin / len(given), "embedding")
-        parts.append(encoder.embed(given.texts[begin : begin + AT_ONCE]))
-    rows = np.concatenate([np.empty((0, encoder.dimension), dtype=np.float32), *parts])
+    rows = embed_texts(encoder, given.texts, AT_ONCE, lambda share: progress(share, "embedding"))
     return Features(given.texts if reads_text(spec) else None, rows)
+
+
+def embed_texts(
+    encoder: Embedder, texts: Sequence[str], at_once: int, progress: Callable[[float], None]
+) -> NDArray[np.float32]:
+    """The vectors of many texts, float32 [n, d], so many at a time. Raises EmbedderError."""
+    parts = [np.empty((0, encoder.dimension), dtype=np.float32)]
+    for begin in range(0, len(texts), at_once):
+        progress(begin / len(texts))
+        parts.append(encoder.embed(texts[begin : begin + at_once]))
+    return np.concatenate(parts)
 
 
 def read_for(

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from infra.console.embedder_options import encoder_of
+from infra.console.embedder_options import embed_texts, encoder_of
 from models.embedders.composite import join_parts, parts_of
 from models.embedders.contract import Embedder
 from models.embedders.kinds import needs_encoder, reads_text, sources
@@ -85,7 +85,7 @@ class TierChoice:
         assert encoder is not None  # noqa: S101 - `embedder_with` has refused anything else
         assert whole is not None  # noqa: S101 - likewise
         began = time.perf_counter()
-        vectors = _embed(encoder, read, progress)
+        vectors = embed_texts(encoder, read, AT_ONCE, lambda share: progress(share, "reading by the tier"))
         milliseconds = 1000.0 * (time.perf_counter() - began) / max(len(read), 1)
         if (before := some.features.embeddings) is not None:
             vectors = np.concatenate([before, vectors], axis=1)
@@ -97,16 +97,6 @@ class TierChoice:
             self.tier,
             milliseconds,
         )
-
-
-def _embed(
-    encoder: Embedder, texts: Sequence[str], progress: Callable[[float, str], None]
-) -> NDArray[np.float32]:
-    parts = [np.empty((0, encoder.dimension), dtype=np.float32)]
-    for begin in range(0, len(texts), AT_ONCE):
-        progress(begin / len(texts), "reading by the tier")
-        parts.append(encoder.embed(texts[begin : begin + AT_ONCE]))
-    return np.concatenate(parts)
 
 
 def _drawn(count: int, most: int) -> NDArray[np.int64]:

@@ -5,7 +5,6 @@ and `POST /v1/systemone`. The vector holds the logarithm of each label's probabi
 that a linear surrogate can weigh them. Waiting, retries and the key are as in `models.embedders.endpoint`.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from models.api_failures import describe_failure
 from models.embedders.contract import check_rows
-from models.embedders.endpoint import ADVICE, CALLS_AT_ONCE, KEY, REFUSED, RETRIES, SHORTEST, TIMEOUT
+from models.embedders.endpoint import ADVICE, CALLS_AT_ONCE, REFUSED, SHORTEST, open_client
 from models.embedders.kinds import DECISIONS, SYSTEM_ONE
 from models.embedders.prompt import Prompt
 from models.errors import EmbedderError, TextRefused
@@ -44,7 +43,7 @@ class _DecisionAnswer(msgspec.Struct):
     probabilities: list[_LabelProbability] = []
 
 
-class _Decisions(msgspec.Struct):
+class _DecisionsReply(msgspec.Struct):
     answers: list[_DecisionAnswer]
 
 
@@ -52,7 +51,7 @@ class _SystemOneProbabilities(msgspec.Struct):
     probabilities: dict[str, float] = {}
 
 
-class _SystemOne(msgspec.Struct):
+class _SystemOneReply(msgspec.Struct):
     answers: dict[str, _SystemOneProbabilities]
 
 
@@ -73,13 +72,13 @@ def _systemone_question(prompt: Prompt) -> Mapping[str, Any]:
 
 
 def _read_decisions(body: bytes) -> Probabilities:
-    answers = msgspec.json.decode(body, type=_Decisions).answers
+    answers = msgspec.json.decode(body, type=_DecisionsReply).answers
     shares = answers[0].probabilities if answers else []
     return {one.value: one.probability for one in shares if isinstance(one.value, str)}
 
 
 def _read_systemone(body: bytes) -> Probabilities:
-    answers = msgspec.json.decode(body, type=_SystemOne).answers
+    answers = msgspec.json.decode(body, type=_SystemOneReply).answers
     return answers[_QUESTION].probabilities if _QUESTION in answers else {}
 
 
@@ -109,7 +108,7 @@ class DecisionEmbedder:
     Args:
         kind: `decisions` or `systemone`.
         address: base URL of the API with the model as its fragment.
-        prompt: its instruction and labels are what the model is told.
+        prompt: its instruction, labels and descriptions go to the model with each text.
 
     Raises:
         EmbedderError: too few or too many labels, or the server gives no probabilities for a first text.
@@ -126,9 +125,7 @@ class DecisionEmbedder:
             )
         self._api, self._labels = APIS[kind], prompt.labels
         self._body = {"model": model, **self._api.question(prompt)}
-        self._client = openai.OpenAI(
-            base_url=url, api_key=os.environ.get(KEY) or "none", timeout=TIMEOUT, max_retries=RETRIES
-        )
+        self._client = open_client(url)
         self._pool = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="decisions")
         self.dimension = len(prompt.labels)
         self._row(_FIRST)

@@ -56,6 +56,12 @@ ADVICE = FailureAdvice(
 Vectors = NDArray[np.float32]
 
 
+def open_client(url: str) -> openai.OpenAI:
+    """A client of the API at this base URL, which waits and retries; nothing is sent yet."""
+    key = os.environ.get(KEY) or "none"
+    return openai.OpenAI(base_url=url, api_key=key, timeout=TIMEOUT, max_retries=RETRIES)
+
+
 class EndpointEmbedder:
     """An encoder behind an HTTP address.
 
@@ -75,9 +81,7 @@ class EndpointEmbedder:
         self._whose = f"{name} at {urlsplit(url).hostname}"
         self._render = render
         self._at_once = at_once
-        self._client = openai.OpenAI(
-            base_url=url, api_key=os.environ.get(KEY) or "none", timeout=TIMEOUT, max_retries=RETRIES
-        )
+        self._client = open_client(url)
         self._pool = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="embeddings")
         self.dimension = self._vectors(["a text"], None).shape[1]
 

@@ -31,7 +31,7 @@ PRECOMPUTED = "precomputed"
 MODEL2VEC, ONNX, ENDPOINT, PROBE = "model2vec", "onnx", "endpoint", "probe"
 DECISIONS, SYSTEM_ONE = "decisions", "systemone"
 PROMPTED = (PROBE, DECISIONS, SYSTEM_ONE)
-"""Kinds that are told what to decide."""
+"""Kinds of encoder that need a prompt."""
 
 _BETWEEN = ">"
 _WITH_TEXT = f"{TEXT}+"
@@ -115,7 +115,7 @@ def is_remote(source: str) -> bool:
 
 
 def needs_prompt(vectors: str) -> bool:
-    """Whether one of the joined sources is told what to decide."""
+    """Whether one of the joined sources needs a prompt."""
     return any(split_spec(source)[0] in PROMPTED for source in sources_of(vectors))
 
 

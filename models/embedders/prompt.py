@@ -1,7 +1,7 @@
 """The classification prompt of a probe: the part before the text, and the part after it.
 
 The prompt ends where the LLM would start its answer, so the hidden state there holds its decision. A decision
-model is told the same in parts: instruction, labels, what they mean. A hash of what is told is part of the
+model gets the instruction, the labels and their descriptions instead. A hash of either is part of the
 encoder's id: another prompt is another encoder.
 """
 
@@ -87,7 +87,7 @@ class Prompt:
 
     @property
     def question_hash(self) -> str:
-        """The same over what a decision model is told."""
+        """The same over instruction, labels and descriptions."""
         described = (part for pair in self.descriptions for part in pair)
         return _digest(self.instruction, *self.labels, "", *described)
 
