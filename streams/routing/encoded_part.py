@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.embedders.batch_vectors import BatchVectors
 from models.embedders.contract import Embedder
+from models.embedders.vector_cache import read_count
 from models.errors import EmbedderError, TextRefused
 from models.features import Embed
 from schemas.messages import Reason
@@ -64,10 +65,12 @@ class OpenText(NamedTuple):
 class DecidedPart(NamedTuple):
     """Attributes:
     refused: how many of the texts the encoder refuses.
+    read: how many it was sent: not those that need no vector, or whose vector was kept.
     """
 
     texts: list[DecidedText | OpenText]
     refused: int
+    read: int
 
 
 class _GoesOn(NamedTuple):
@@ -93,6 +96,7 @@ def decide_part(
     made = [np.stack([one.made[place] for one in texts]) for place in range(len(encoders) - 1)]
     vectors = BatchVectors([one.text for one in texts], encoders, made)
     every, number = range(len(texts)), len(encoders) - 1
+    before = read_count(encoders[-1])
     found = _decide(_Part(task, vectors, number, texts, every))
     refused = vectors.refused_count(every)
     if refused == len(texts) >= failing_size:
@@ -106,6 +110,7 @@ def decide_part(
             for row, one in enumerate(found)
         ],
         refused,
+        len(texts) if before is None else (read_count(encoders[-1]) or 0) - before,
     )
 
 

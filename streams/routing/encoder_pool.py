@@ -2,7 +2,8 @@
 
 Until an encoder is open, and after it has failed, its tasks defer everything; it is tried again after a pause
 that doubles. Each problem is logged once, not at every try or message. One behind an address is open only
-while it makes the vectors that it made at first (`streams.routing.encoder_identity`).
+while it makes the vectors that it made at first (`streams.routing.encoder_identity`). Tasks that name the
+same one share it, and the vectors that it keeps; a check asks the encoder itself.
 """
 
 import asyncio
@@ -15,7 +16,9 @@ from functools import partial
 from mode import Service
 
 from models.embedders.contract import Embedder
+from models.embedders.kinds import MODEL2VEC, split_spec
 from models.embedders.loader import open_embedder
+from models.embedders.vector_cache import CachedEmbedder, encoder_behind
 from models.errors import EmbedderError, EncoderChanged
 from streams.encoder_spec import EncoderSpec
 from streams.errors import StateUnavailable
@@ -111,20 +114,22 @@ class EncoderPool(Service):
         except (EmbedderError, CallPanicked, StateUnavailable) as error:
             self._on_failure(encoding, last, str(error))
         else:
-            self._on_open(encoding, last, embedder)
+            self._on_open(encoding, last, _with_cache(encoding, embedder))
         finally:
             self._opening.discard(encoding)
 
     async def _check_again(self, encoding: EncoderSpec, embedder: Embedder) -> None:
         """Close it if it has become another. One that fails otherwise is closed by who asks it next."""
         try:
-            await self._check(encoding, embedder)
+            await self._check(encoding, encoder_behind(embedder))
         except EncoderChanged as error:
             self._live_tasks.drop_encoder(embedder)
             self._on_failure(encoding, self._attempts.get(encoding), str(error))
         except (EmbedderError, CallPanicked, StateUnavailable) as error:
             log.debug("an encoder could not be checked: spec=%s: %s", encoding.vectors, error)
         finally:
+            if isinstance(embedder, CachedEmbedder):
+                embedder.age()
             self._checking.discard(encoding)
             self._checked_at[encoding] = time.monotonic()
 
@@ -150,3 +155,8 @@ class EncoderPool(Service):
             if self._logged.get(task) != problem:
                 log.error("everything is deferred: %s, task=%s", problem, task)
         self._logged = unsuited
+
+
+def _with_cache(encoding: EncoderSpec, embedder: Embedder) -> Embedder:
+    """Static embeddings go without: they are made as fast as they are found."""
+    return embedder if split_spec(encoding.vectors)[0] == MODEL2VEC else CachedEmbedder(embedder)

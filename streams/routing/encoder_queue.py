@@ -33,6 +33,7 @@ from streams.routing.encoded_part import (
     decide_part,
     decide_without_vectors,
 )
+from streams.routing.encoder_pace import FIRST_PART, SLOW, EncoderPace
 from streams.routing.waiting_text import TextOwner, WaitingText
 from streams.sampling import Sampler
 from streams.spending.encoder_use import EncoderUse
@@ -40,13 +41,10 @@ from streams.tasks import Task
 
 log = logging.getLogger(__name__)
 
-FIRST_PART, LARGEST_PART = 32, 1_024
 LONGEST_WAIT = 5.0
 """Seconds until a text's turn, in this process."""
 LONGEST_PART = 15.0
 """Seconds."""
-_FAST, _SLOW = 0.25, 1.0
-"""Seconds of a part from which on the next is larger, or smaller."""
 _SAY_AGAIN = 10.0
 _ANY = 1_000_000
 
@@ -103,8 +101,7 @@ class EncoderQueue:
         self._waiting: dict[_TaskTexts, deque[WaitingText]] = {}
         self._count = 0
         self._running: _RunningPart | None = None
-        self._size = FIRST_PART
-        self._rate: float | None = None
+        self._pace = EncoderPace()
         self._late = 0
         self._said_at = -_SAY_AGAIN
 
@@ -141,9 +138,9 @@ class EncoderQueue:
 
     def _room(self) -> int:
         """How many more texts may wait: as many as the encoder does in time at its pace, or a part."""
-        rate, part = self._rate, self._running
-        if part is not None and (elapsed := time.monotonic() - part.begun) > _SLOW:
-            now = max(len(part.texts), self._size) / elapsed
+        rate, part = self._pace.rate, self._running
+        if part is not None and (elapsed := time.monotonic() - part.begun) > SLOW:
+            now = max(len(part.texts), self._pace.size) / elapsed
             rate = now if rate is None else min(rate, now)
         if rate is None:
             return _ANY
@@ -159,7 +156,7 @@ class EncoderQueue:
     def _start_next(self) -> None:
         while self._running is None and self._waiting:
             of, waiting = next(iter(self._waiting.items()))
-            taken = [waiting.popleft() for _ in range(min(self._size, len(waiting)))]
+            taken = [waiting.popleft() for _ in range(min(self._pace.size, len(waiting)))]
             self._count -= len(taken)
             del self._waiting[of]
             if waiting:  # the other tasks come first
@@ -209,8 +206,8 @@ class EncoderQueue:
             log.error("texts could not be decided, a defect: task=%s", part.task.name, exc_info=error)
             self._fail(part, f"{type(error).__name__}: {error}")
         else:
-            self._adapt(len(part.texts), elapsed)
             decided = outcome.result()
+            self._pace = self._pace.with_part(len(part.texts), decided.read, elapsed)
             use = EncoderUse(len(part.texts), elapsed, _answered_count(part, decided))
             self._take(part, decided)
             self._measure(part.task.name, part.embedder.id, use)
@@ -250,20 +247,11 @@ class EncoderQueue:
             len(part.texts),
         )
         part.is_given_up = True
-        self._rate, self._size = None, max(1, min(FIRST_PART, len(part.texts) // 2))
+        self._pace = EncoderPace.after_failure(len(part.texts))
         part.of.owner.drop_encoder(part.embedder)
         task = part.of.owner.task(part.of.name)  # without its encoder: an answer from the text holds
         texts = self._texts(task, part.waiting)
         part.of.owner.take_decided(task, part.waiting, decide_without_vectors(task, texts))
-
-    def _adapt(self, texts: int, elapsed: float) -> None:
-        if texts >= self._size:  # a part that is not full says little of the pace of full ones
-            rate = texts / max(elapsed, 1e-6)
-            self._rate = rate if self._rate is None else (self._rate + rate) / 2
-            if elapsed < _FAST:
-                self._size = min(2 * self._size, LARGEST_PART)
-        if elapsed > _SLOW:
-            self._size = max(1, min(self._size, texts) // 2)
 
     def _decide_without(self, of: _TaskTexts, texts: Iterable[WaitingText]) -> None:
         if begun := [one for one in texts if one.begin()]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.embedders.vector_cache import CachedEmbedder
 from models.features import Embed, Features
 from models.policy import Scores
 from schemas.config import parse_override
@@ -18,6 +19,7 @@ from streams.kafka.batch import Outgoing
 from streams.routing import encoder_queue
 from streams.routing.conclusion import Routed
 from streams.routing.decisions import Decision
+from streams.routing.encoder_pace import FIRST_PART
 from streams.routing.outputs import RoutedTopics
 from streams.tasks import Tasks
 from streams.versions.breaker_state import Breaker, Safeguards
@@ -114,13 +116,13 @@ async def test_a_text_waits_for_its_turn_so_long(
     opened, found = room.open(*encodings)
     room.role.take_in(opened)
     await room.encoders.start()
-    await happens(lambda: len(found) == 100 - encoder_queue.FIRST_PART)
+    await happens(lambda: len(found) == 100 - FIRST_PART)
     late = deferrals([output for outputs in found for output in outputs])
     assert {(one.reason, one.features, one.guess) for one in late} == {(Reason.UNCERTIFIED, None, None)}
     assert "too slow for its texts, they are decided without vectors" in caplog.text
     embedder.is_released.set()
     await happens(lambda: len(found) == 100)
-    assert len(labels([output for outputs in found for output in outputs])) == encoder_queue.FIRST_PART
+    assert len(labels([output for outputs in found for output in outputs])) == FIRST_PART
     await room.encoders.stop()
     assert room.tasks.task("t").embedder is embedder
 
@@ -194,6 +196,19 @@ async def test_an_encoder_that_hangs_holds_up_no_other() -> None:
     (found,) = deferrals(await room.sent("no 0.25 0.25", task="quick"))
     assert (found.encoder, found.features is not None) == ("scripted:2", True)
     assert all(one.is_waiting or one.is_in_work for one in hanging)
+
+
+async def test_tasks_of_one_encoder_have_each_text_read_once() -> None:
+    embedder = ScriptedEmbedder()
+    room = Room()
+    room.tasks.configure("u", parse_override(msgspec.json.encode({"embedder": SPEC})))
+    room.tasks.set_encoder(EncoderSpec(SPEC), CachedEmbedder(embedder))
+    texts = ("yes 0.75 0.25", "no 0.25 0.25", "yes 0.75 0.25")
+    assert len(labels(await room.sent(*texts))) == 2
+    found = deferrals(await room.sent(*texts, task="u"))
+    assert embedder.texts == ["yes 0.75 0.25", "no 0.25 0.25"]
+    vectors = [np.frombuffer(one.features or b"", "<f4").tolist() for one in found]
+    assert vectors == [[1.0, 0.75, 0.25], [0.0, 0.25, 0.25], [1.0, 0.75, 0.25]]
 
 
 async def test_what_is_withdrawn_is_not_encoded() -> None:

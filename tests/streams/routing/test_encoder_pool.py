@@ -1,14 +1,18 @@
 """Encoders open when a task asks for them, are tried again when they fail, and close with the last task."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 
 from models.embedders.contract import Embedder
 from models.embedders.loader import open_embedder
 from models.embedders.prompt import Prompt
+from models.embedders.reference import TEXTS, reference_vectors
 from models.errors import EmbedderError, EncoderChanged
 from schemas.config import parse_override
 from streams.encoder_spec import EncoderSpec
@@ -16,6 +20,7 @@ from streams.errors import StateUnavailable
 from streams.routing import encoder_pool
 from streams.routing.encoder_pool import EncoderPool
 from streams.tasks import Tasks
+from tests.embeddings import EmbeddingServer
 from tests.encoders import WIDTH, static
 from tests.streams.fakes import ScriptedPolicy
 
@@ -161,3 +166,55 @@ async def test_an_encoder_is_open_only_while_it_is_the_same(
     fails(None)
     await happens(lambda: bool(live.encoders))
     await service.stop()
+
+
+async def test_tasks_with_one_prompt_share_a_probe_and_what_it_has_read(
+    live: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check asks the server itself; with another model what was kept is gone."""
+    monkeypatch.setattr(encoder_pool, "_POLL", 0.01)
+    monkeypatch.setattr(encoder_pool, "_CHECK", 1e9)
+    monkeypatch.setattr(encoder_pool.OpenAttempt, "pause", lambda _attempt: 0.01)
+    checks: Counter[EncoderSpec] = Counter()
+    changed: set[str] = set()
+
+    async def check(spec: EncoderSpec, embedder: Embedder) -> None:
+        before = len(server.calls)
+        reference_vectors(embedder)
+        asked = "".join(text for call in server.calls[before:] for text in call["input"])
+        assert all(text in asked for text in TEXTS), "what was kept says nothing of the server"
+        checks[spec] += 1
+        if changed:
+            raise EncoderChanged("another model")
+
+    with EmbeddingServer() as server:
+        spec = f"probe:{server.url}#llm"
+        both = {"embedder": spec, "probe_prompt": "What is it about, and is it urgent?\n{text}\nAnswer:"}
+        for name, labels in (("about", ["parcel", "money"]), ("urgency", ["low", "high"])):
+            live.configure(name, parse_override(msgspec.json.encode({**both, "teacher": {"labels": labels}})))
+        live.configure("own", parse_override(msgspec.json.encode({"embedder": spec})))
+        service = EncoderPool(live, check)
+        await service.start()
+        about, urgency, other = (live.task(name).embedder for name in ("about", "urgency", "own"))
+        assert about is not None
+        assert about is urgency is not other
+        assert len(live.encoders) == 2
+
+        server.calls.clear()
+        rows = about.embed(["hello", "hello", "help!"])
+        np.testing.assert_array_equal(about.embed(["help!", "hello"]), rows[[2, 0]])
+        asked = [text for call in server.calls for text in call["input"]]
+        assert asked == [both["probe_prompt"].replace("{text}", text) for text in ("hello", "help!")]
+
+        monkeypatch.setattr(encoder_pool, "_CHECK", 0.01)
+        await happens(lambda: len(checks) == 2 and min(checks.values()) > 3)
+        server.calls.clear()
+        about.embed(["hello"])
+        assert server.calls, "it was kept for two checks"
+
+        changed.add("yes")
+        await happens(lambda: not live.encoders)
+        changed.clear()
+        await happens(lambda: len(live.encoders) == 2)
+        assert live.task("about").embedder is not about
+        await service.stop()
