@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from models.errors import TextRefused
 from models.language_model.byte_pairs import BytePairs
 from models.language_model.checkpoint import Checkpoint
 from models.language_model.decoder import Decoder, Matrix
-from models.language_model.prefix_cache import CachedReader
+from models.language_model.prefix_cache import TEXTS_KEPT, CachedReader
 
 NAME = "smollm2"
 FOLDER = Path(__file__).parents[2] / ".model"
@@ -62,18 +63,22 @@ class _Texts(msgspec.Struct):
 
 
 class LanguageModel:
-    """Reads prompts of one checkpoint."""
+    """Reads prompts of one checkpoint.
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    Args:
+        kept: texts whose beginnings are not read again; 0 for none.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, kept: int = TEXTS_KEPT) -> None:
         self._bytes = BytePairs(checkpoint)
         self._decoder = Decoder(checkpoint)
-        self._texts, self._chats = CachedReader(self._decoder), CachedReader(self._decoder)
+        self._reader = CachedReader(self._decoder, kept)
         self._usual: dict[tuple[tuple[tuple[str, str], ...], tuple[str, ...]], list[float]] = {}
         self._begin, self._end = map(self._bytes.special, ("<|im_start|>", "<|im_end|>"))
 
     def vector(self, text: str, layer: int | None = None) -> Matrix:
         """The normed state of the last token after a layer, by default the last one. Raises TextRefused."""
-        states = self._texts.last_states(self._bytes.tokens(text))
+        states = self._reader.last_states(self._bytes.tokens(text))
         return self._decoder.normed(states[-1 if layer is None else layer])
 
     def likeliest(self, messages: Sequence[tuple[str, str]], labels: Sequence[str]) -> str:
@@ -112,12 +117,13 @@ class LanguageModel:
         yield from self._bytes.tokens("assistant\n")
 
     def _likelihood(self, asked: list[int], answer: list[int]) -> float:
-        states = self._chats.states_from([*asked, *answer[:-1]], len(asked) - 1)
+        states = self._reader.states_from([*asked, *answer[:-1]], len(asked) - 1)
         shares = log_softmax(self._decoder.logits(states[-1]), axis=1)
         return float(np.mean(shares[np.arange(len(answer)), answer]))
 
 
 Answer = Callable[[bytes], dict[str, Any]]
+Spoil = Callable[[Matrix], Any]
 
 
 class LanguageModelServer(LocalServer):
@@ -129,11 +135,13 @@ class LanguageModelServer(LocalServer):
 
     Attributes:
         url: base URL of its API, `http://127.0.0.1:<port>/v1`.
+        spoil: what to send in the place of a vector, as a server that is set up wrongly does; None: itself.
     """
 
     def __init__(self, model: LanguageModel, layer: int | None = None, port: int = 0) -> None:
         self._model = model
         self._layer = layer
+        self.spoil: Spoil | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="language-model")
         listening = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
@@ -174,8 +182,9 @@ class LanguageModelServer(LocalServer):
         layer = self._layer if named is None else int(named[1])
         texts = [asked.input] if isinstance(asked.input, str) else asked.input
         vectors = [self._model.vector(text, layer) for text in texts]
+        spoil = self.spoil or partial(_encoded, form=asked.encoding_format)
         data = [
-            {"object": "embedding", "index": number, "embedding": _encoded(vector, asked.encoding_format)}
+            {"object": "embedding", "index": number, "embedding": spoil(vector)}
             for number, vector in enumerate(vectors)
         ]
         return {

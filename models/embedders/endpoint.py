@@ -55,6 +55,12 @@ ADVICE = FailureAdvice(
 )
 Vectors = NDArray[np.float32]
 
+_A_VECTOR_EACH = "Expected `float`, got `array`"
+_NO_POOLING = (
+    "it has a vector for each token: have the server pool one of them, for a probe that of the last token"
+)
+_NO_API = "the address must be the API's base URL, which often ends in /v1"
+
 
 def open_client(url: str) -> openai.OpenAI:
     """A client of the API at this base URL, which waits and retries; nothing is sent yet."""
@@ -127,9 +133,9 @@ class EndpointEmbedder:
         try:
             items = msgspec.json.decode(response.content, type=_EmbeddingsResponse).data
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            advice = _NO_POOLING if _A_VECTOR_EACH in str(error) else _NO_API
             raise EmbedderError(
-                f"{self._whose}: response is not a list of embeddings ({error}): the address must be the "
-                "API's base URL, which often ends in /v1"
+                f"{self._whose}: response is not a list of embeddings ({error}): {advice}"
             ) from error
         if sorted(item.index for item in items) != list(range(len(texts))):
             raise EmbedderError(

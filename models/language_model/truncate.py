@@ -5,6 +5,7 @@ All else stays: the embedding, the tokenizer, the output layer. The final norm i
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from gguf import GGUFReader, GGUFValueType, GGUFWriter
@@ -29,13 +30,18 @@ def truncate(source: Path, target: Path, layer: int, *, keep_norm: bool = True) 
         keep_norm: keep the final norm, which was learned for the last layer's states; else its weights are 1.
 
     Raises:
-        CheckpointUnusable: the source can't be read, has no such layer, or the copy computes other states.
+        CheckpointUnusable: the source can't be read, is damaged or has no such layer, or the copy computes
+            other states; nothing is left of it.
         OSError: the target can't be written.
     """
     whole = read_checkpoint(source)
     check_layer(source, len(whole.blocks), layer)
-    _write(source, target, layer, keep_norm=keep_norm)
-    check_states(replace(whole, blocks=whole.blocks[:layer]), read_checkpoint(target), target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as made:
+        part = Path(made) / target.name
+        _write(source, part, layer, keep_norm=keep_norm)
+        check_states(replace(whole, blocks=whole.blocks[:layer]), read_checkpoint(part), target)
+        part.rename(target)
 
 
 def check_layer(source: Path, layers: int, layer: int) -> None:
@@ -52,11 +58,18 @@ def check_states(first: Checkpoint, copy: Checkpoint, target: Path) -> None:
     """Compare the states of some tokens after the last layer of the first layers and of their copy.
 
     Raises:
-        CheckpointUnusable: they differ.
+        CheckpointUnusable: they differ, or are no numbers, which damaged weights make.
     """
     tokens = _some_tokens(len(first.embedding))
-    expected, found = (Decoder(each).read(tokens)[0][-1] for each in (first, copy))
-    if expected.shape != found.shape or np.abs(expected - found).max() > _TOLERANCE * np.abs(expected).max():
+    with np.errstate(all="ignore"):
+        expected, found = (Decoder(each).read(tokens)[0][-1] for each in (first, copy))
+    if not np.isfinite(expected).all():
+        raise CheckpointUnusable(
+            f"{target} was not written: the checkpoint that it was to be cut from is damaged, its first "
+            f"{len(first.blocks)} layers compute states that are not finite"
+        )
+    differs = expected.shape != found.shape or not np.isfinite(found).all()
+    if differs or np.abs(expected - found).max() > _TOLERANCE * np.abs(expected).max():
         raise CheckpointUnusable(f"{target} computes other states than the checkpoint that it was cut from")
 
 

@@ -62,7 +62,7 @@ def test_a_failure_that_may_pass_is_tried_again(server: EmbeddingServer, status:
     assert len(server.calls) == 3
 
 
-def items(*rows: list[float], start: int = 0) -> dict[str, Any]:
+def items(*rows: list[Any], start: int = 0) -> dict[str, Any]:
     return {"data": [{"index": start + at, "embedding": row} for at, row in enumerate(rows)]}
 
 
@@ -75,6 +75,7 @@ def items(*rows: list[float], start: int = 0) -> dict[str, Any]:
         ((400, {"error": {"message": "never"}}), "HTTP 400"),
         ((200, b"<html>"), "not a list of embeddings"),
         ((200, {"data": [{"embedding": [1.0]}]}), "not a list of embeddings"),
+        ((200, items([[1.0] * 8], [[1.0] * 8])), "have the server pool one of them"),
         ((200, items()), "0 embeddings for 2 texts"),
         ((200, items([1.0] * 8, [1.0] * 8, start=1)), "2 embeddings for 2 texts, not one each"),
         ((200, items([1.0] * 8, [1.0] * 7)), "different lengths"),

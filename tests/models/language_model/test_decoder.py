@@ -1,5 +1,6 @@
 """A decoder reads from left to right, a prefix changes nothing, and SmolLM2 goes on as it should."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from infra.harness.language_model import checkpoint_file
 from models.errors import CheckpointUnusable, TextRefused
 from models.language_model.byte_pairs import BytePairs
-from models.language_model.checkpoint import read_checkpoint
-from models.language_model.decoder import Decoder
+from models.language_model.checkpoint import Checkpoint, read_checkpoint
+from models.language_model.decoder import Decoder, Matrix, ReadPrefix
 from models.language_model.prefix_cache import CachedReader
 from tests.models.language_model.tiny import LAYERS, TOKENS, WIDTH, write_tiny
 
@@ -43,15 +44,40 @@ def test_what_comes_later_changes_no_state(decoder: Decoder, tokens: list[int], 
     np.testing.assert_allclose(followed[:, : len(tokens)], alone, rtol=1e-3, atol=1e-4)
 
 
-@given(texts=st.lists(_TEXTS, min_size=1, max_size=5))
-def test_a_reader_that_keeps_the_last_text_reads_each_as_it_is(
-    decoder: Decoder, texts: list[list[int]]
+@given(texts=st.lists(_TEXTS, min_size=1, max_size=8), kept=st.integers(0, 3))
+def test_a_reader_that_keeps_texts_reads_each_as_it_is(
+    decoder: Decoder, texts: list[list[int]], kept: int
 ) -> None:
-    reader = CachedReader(decoder)
+    reader = CachedReader(decoder, kept)
     for tokens in texts:
         np.testing.assert_allclose(
             reader.last_states(tokens), decoder.read(tokens)[0][:, -1], rtol=1e-3, atol=1e-4
         )
+
+
+class Counted(Decoder):
+    """Notes how many tokens it reads each time."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__(checkpoint)
+        self.read_counts: list[int] = []
+
+    def read(self, tokens: Sequence[int], after: ReadPrefix | None = None) -> tuple[Matrix, ReadPrefix]:
+        self.read_counts.append(len(tokens))
+        return super().read(tokens, after)
+
+
+def test_prompts_that_are_read_in_turn_are_read_once(decoder: Decoder) -> None:
+    first, second, third = ([start, *range(1, 9)] for start in (10, 11, 12))
+    counted = Counted(decoder.checkpoint)
+    reader = CachedReader(counted, kept=2)
+    for prompt, text in ((first, 20), (second, 21), (first, 22), (second, 23), (third, 24), (first, 25)):
+        reader.last_states([*prompt, text])
+    assert counted.read_counts == [10, 10, 1, 1, 10, 10], "a third prompt takes the place of the first"
+    reader = CachedReader(counted := Counted(decoder.checkpoint), kept=0)
+    for text in (20, 21):
+        reader.last_states([*first, text])
+    assert counted.read_counts == [10, 10]
 
 
 def test_a_text_that_is_too_long_is_refused_with_both_lengths(decoder: Decoder) -> None:

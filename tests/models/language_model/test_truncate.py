@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gguf import GGUFReader
 
 from models.errors import CheckpointUnusable
+from models.language_model import truncate as truncate_module
 from models.language_model.checkpoint import read_checkpoint
 from models.language_model.decoder import Decoder
 from models.language_model.truncate import truncate
@@ -35,3 +37,37 @@ def test_a_layer_that_is_not_inside_is_refused(whole: Path, tmp_path: Path, laye
     with pytest.raises(CheckpointUnusable, match=f"2 layers: it can be cut after 1 to 1, not after {layer}"):
         truncate(whole, tmp_path / "cut.gguf", layer)
     assert not (tmp_path / "cut.gguf").exists()
+
+
+def damage(file: Path, tensor: str) -> None:
+    """Overwrite a number of a tensor's weights by one that is none."""
+    (place,) = (one.data_offset for one in GGUFReader(file).tensors if one.name == tensor)
+    with file.open("r+b") as opened:
+        opened.seek(int(place))
+        opened.write(np.float32(np.nan).tobytes())
+
+
+def test_a_damaged_checkpoint_leaves_no_file(whole: Path, tmp_path: Path) -> None:
+    damage(whole, "blk.0.ffn_up.weight")
+    with pytest.raises(CheckpointUnusable, match="first 1 layers compute states that are not finite"):
+        truncate(whole, tmp_path / "cut.gguf", 1)
+    assert list(tmp_path.iterdir()) == [whole]
+
+
+@pytest.mark.parametrize("how", ["number", "end"])
+def test_a_copy_that_is_written_badly_leaves_no_file(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    written = truncate_module._write
+
+    def write_badly(source: Path, target: Path, layer: int, *, keep_norm: bool) -> None:
+        written(source, target, layer, keep_norm=keep_norm)
+        if how == "number":
+            damage(target, "blk.0.ffn_up.weight")
+        else:
+            target.write_bytes(target.read_bytes()[:-64])
+
+    monkeypatch.setattr(truncate_module, "_write", write_badly)
+    with pytest.raises(CheckpointUnusable, match=r"cut\.gguf"):
+        truncate(whole, tmp_path / "cut.gguf", 1)
+    assert list(tmp_path.iterdir()) == [whole]
