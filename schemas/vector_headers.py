@@ -10,7 +10,9 @@ What is decided, kept and sent on is float32, whatever the form. A request with 
 in its value.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
+from struct import Struct
 from types import MappingProxyType
 
 import numpy as np
@@ -20,7 +22,8 @@ from schemas.errors import InvalidMessage
 
 PREFIX = "understudy-vector-"
 
-_SCALE_BYTES = 4
+_SCALE = Struct("<f")
+_FLOAT32, _FLOAT16, _STEPS = np.dtype("<f4"), np.dtype("<f2"), np.dtype("i1")
 
 
 def header_vector(headers: Iterable[tuple[str, str | bytes | None]]) -> bytes | None:
@@ -66,16 +69,17 @@ def _float32(raw: bytes) -> bytes:
 
 
 def _float16(raw: bytes) -> bytes:
-    return np.frombuffer(_whole(raw, 2), "<f2").astype("<f4").tobytes()
+    return np.frombuffer(_whole(raw, 2), _FLOAT16).astype(_FLOAT32).tobytes()
 
 
 def _int8(raw: bytes) -> bytes:
-    if len(raw) < _SCALE_BYTES:
+    if len(raw) < _SCALE.size:
         raise InvalidMessage(f"embedding: {len(raw)} bytes lack the scale, a float32, before the int8 values")
-    (scale,) = np.frombuffer(raw[:_SCALE_BYTES], "<f4")
-    if not (np.isfinite(scale) and scale > 0):
+    (scale,) = _SCALE.unpack_from(raw)
+    if not 0.0 < scale < math.inf:
         raise InvalidMessage(f"embedding: the scale of the int8 values is {scale}, not a number above zero")
-    values: NDArray[np.float32] = (np.frombuffer(raw[_SCALE_BYTES:], "i1") * scale).astype("<f4")
+    steps: NDArray[np.int8] = np.frombuffer(raw, _STEPS, offset=_SCALE.size)
+    values: NDArray[np.float32] = np.multiply(steps, scale, dtype=_FLOAT32)
     return values.tobytes()
 
 
