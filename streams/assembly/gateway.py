@@ -40,14 +40,11 @@ from streams.kafka.clients import open_client, producer_options
 from streams.kafka.record_feed import RecordFeed
 from streams.privacy.mask import Mask, load_mask
 from streams.routing.decision_counts import DecisionCounts
-from streams.routing.decisions import Decision
-from streams.routing.encoder_queues import EncoderQueues
 from streams.routing.request_router import RequestRouter
 from streams.settings import Settings
 from streams.state.api_keys import ApiKeys
 from streams.state.object_owners import ObjectOwners
 from streams.state.proposed_tasks import ProposedTasks
-from streams.tasks import Task
 from streams.teacher.client import TeacherClient
 from streams.teacher.key_variables import KeyVariables
 
@@ -68,7 +65,7 @@ def add(parts: WorkerParts) -> None:
     recent = RecentLabels(gateway.labels_kept)
     sender = RecordSender(lambda: _open_producer(settings), gateway.stalled_after, settings.drain)
     key_ring, budget = _key_ring(parts), parts.budget()
-    batcher = RequestBatcher(_router(parts, traffic, encoders), gateway.batch)
+    batcher = RequestBatcher(_router(parts, traffic), gateway.batch, encoders)
     mask = load_mask(settings.mask) if settings.mask else None
     classifier = _classifier(
         parts, batcher, recent, sender, DirectTeacher(client, budget, parts.tracing), mask
@@ -80,7 +77,7 @@ def add(parts: WorkerParts) -> None:
     recorder = ChatRecorder(
         classifier.record_given, upstream, budget, settings.drain, _reply_counter(parts), mask
     )
-    forwarding = RequestBatcher(_forwarding_router(parts, encoders), gateway.batch)
+    forwarding = RequestBatcher(_forwarding_router(parts), gateway.batch, encoders)
     rated = RatedTraffic()
     decider = ChatDecider(batcher, forwarding, parts.sampler, rated)
     owners = ObjectOwners(parts.connection, settings.keys)
@@ -174,22 +171,22 @@ def _reply_counter(parts: WorkerParts) -> CountReply:
     return count
 
 
-def _router(parts: WorkerParts, traffic: ScoreWindows, encoders: EncoderQueues) -> RequestRouter:
+def _router(parts: WorkerParts, traffic: ScoreWindows) -> RequestRouter:
     """Decides for answers; what it decides is traffic of the live version."""
-    decisions = DecisionCounts(parts.metrics)
+    return RequestRouter(
+        parts.tasks,
+        parts.sampler,
+        DecisionCounts(parts.metrics).count,
+        _LONGEST_INLINE,
+        parts.unknown_tasks().refusal,
+        count_traffic=traffic.count,
+    )
 
-    def count(task: Task, made: list[Decision], now: int) -> None:
-        traffic.count(task, made, now)
-        decisions.count(task, made, now)
 
-    refusal = parts.unknown_tasks().refusal
-    return RequestRouter(parts.tasks, parts.sampler, count, _LONGEST_INLINE, refusal, encoders)
-
-
-def _forwarding_router(parts: WorkerParts, encoders: EncoderQueues) -> RequestRouter:
+def _forwarding_router(parts: WorkerParts) -> RequestRouter:
     """Decides what is only recorded; its scores are no traffic of the live version."""
     tasks = ForwardedTasks(parts.tasks)
-    return RequestRouter(tasks, parts.sampler, lambda *_: None, _LONGEST_INLINE, encoders=encoders)
+    return RequestRouter(tasks, parts.sampler, lambda *_: None, _LONGEST_INLINE)
 
 
 def _open_producer(settings: Settings) -> Producer:

@@ -16,19 +16,17 @@ from schemas.codec import ENCODING, REQUEST
 from schemas.messages import Encoding, Label
 from schemas.topics import Topics
 from streams.clock import unix_ms
-from streams.drift.text_answers import TextAnswers
 from streams.drift.windows import ScoreWindows
-from streams.encoder_spec import encoder_spec
 from streams.kafka.batch import Batch, MessageOutputs, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import key_of, time_of
 from streams.routing.conclusion import Arrival, Count, outcome_of
-from streams.routing.decisions import Decision
+from streams.routing.encoded_requests import Unencoded
 from streams.routing.outputs import RoutedTopics
-from streams.routing.request_router import RequestRouter, Unencoded
+from streams.routing.request_router import RequestRouter
 from streams.sampling import Sampler
-from streams.tasks import Task, Tasks
+from streams.tasks import Tasks
 from streams.tracing.contract import NO_TRACING, Tracing
 
 log = logging.getLogger(__name__)
@@ -68,11 +66,16 @@ class RouteRole:
         self._encodings = topics.encodings
         self._dead_letters = intake or DeadLetters(topics.dead_letters, STAGE)
         self._count_labels = count_labels
-        self._count_decisions = count_decisions
         self.traffic = ScoreWindows()
-        self._text_answers = TextAnswers()
         self._has_told = False
-        self._router = RequestRouter(tasks, sampler, self._count, refusal=refusal)
+        self._router = RequestRouter(
+            tasks,
+            sampler,
+            count_decisions,
+            refusal=refusal,
+            count_traffic=self.traffic.count,
+            checks_follow=True,
+        )
 
     async def route_batch(self, messages: Iterable[Message], now: int) -> list[MessageOutputs]:
         """The outputs of each request of a batch: label, deferral, encoding, or its dead letter.
@@ -94,8 +97,6 @@ class RouteRole:
             given = self._topics.outputs(routed, key_of(message), headers)
             made[id(message)] = MessageOutputs(message, given)
         self._count_labels([routed.label for routed in batch.routed if routed.label is not None])
-        for task, guess in batch.text_answers:
-            self._text_answers.note(task, [guess])
         for one in batch.unencoded:
             message = one.arrival.origin
             before = made.get(id(message))
@@ -104,7 +105,7 @@ class RouteRole:
         return [*outputs, *made.values()]
 
     def _encoding(self, unencoded: Unencoded[Message], began: int) -> Outgoing:
-        (request, requested_at, message), check, drawn, counted = unencoded
+        (request, requested_at, message), check = unencoded.arrival, unencoded.check
         if not self._has_told:
             self._has_told = True
             log.info(
@@ -114,17 +115,12 @@ class RouteRole:
             requested_at,
             request if check is None else None,
             check,
-            drawn,
-            counted,
-            self._text_answers.take(request.task) if check is None else (),
+            unencoded.drawn,
+            unencoded.counted,
+            unencoded.answered,
         )
         headers = self._tracing.step(STAGE, message, began, encoding)
         return Outgoing(self._encodings, key_of(message), ENCODING.encode(encoding), headers)
-
-    def _count(self, task: Task, decisions: list[Decision], now: int) -> None:
-        if encoder_spec(task.config) is None:  # else the role `encode` decides the rest, and counts all
-            self.traffic.count(task, decisions, now)
-        self._count_decisions(task, decisions, now)
 
 
 def install(app: App, channel: BatchChannel, router: RouteRole) -> None:

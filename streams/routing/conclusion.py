@@ -29,7 +29,8 @@ class Routed(NamedTuple, Generic[Origin]):
     """A decided request: a label, a deferral, or both when the answer is audited.
 
     Attributes:
-        deferral: what the teacher is asked: to answer the request, or to check the label.
+        deferral: what the teacher is asked: to answer the request, or to check the label, which may have
+            been given before.
     """
 
     arrival: Arrival[Origin]

@@ -15,7 +15,7 @@ class RoutedTopics:
         self._labels, self._deferrals, self._audits = topics.labels, topics.deferrals, topics.audits
 
     def outputs(self, routed: Routed[Origin], key: bytes | None, headers: Headers | None) -> list[Outgoing]:
-        """One message, or the label and its audit copy."""
+        """One message, or the label and its audit copy; that alone where the label was given before."""
         _, label, deferral = routed
         outputs = []
         if label is not None:
@@ -23,6 +23,6 @@ class RoutedTopics:
                 Outgoing(self._labels, key, LABEL.encode(label), label_headers(label, self._labels, headers))
             )
         if deferral is not None:
-            topic = self._deferrals if label is None else self._audits
+            topic = self._audits if deferral.audit else self._deferrals
             outputs.append(Outgoing(topic, key, DEFERRAL.encode(deferral), headers))
         return outputs

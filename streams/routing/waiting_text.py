@@ -66,14 +66,18 @@ class WaitingText:
         self.put_off()
 
 
-class TextOwner(Protocol):
-    """Who has texts decided: it knows the tasks, and takes the decisions."""
+class TaskSource(Protocol):
+    """The tasks as they are now; `Tasks`, or another view of them."""
 
     def task(self, name: str) -> Task: ...
 
     def drop_encoder(self, embedder: Embedder) -> None:
         """Stop using an encoder that has failed."""
         ...
+
+
+class TextOwner(TaskSource, Protocol):
+    """Who has texts decided: it knows the tasks, and takes the decisions."""
 
     def take_decided(
         self, task: Task, waiting: Sequence[WaitingText], decided: Sequence[DecidedText]

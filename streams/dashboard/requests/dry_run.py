@@ -17,10 +17,10 @@ from models.errors import PolicyError
 from models.policy import Policy
 from schemas.messages import Embedding, Guess, Reason, Request
 from streams.clock import unix_ms
-from streams.errors import DryRunFailed
-from streams.routing.conclusion import Arrival
+from streams.errors import DecisionFailed, DryRunFailed
+from streams.gateway.batcher import RequestBatcher
 from streams.routing.encoder_queues import EncoderQueues
-from streams.routing.request_router import RequestRouter
+from streams.routing.request_router import Refused, RequestRouter
 from streams.sampling import Sampler
 from streams.tasks import Task, Tasks, unsuitable_reason
 from streams.versions.breaker_state import Safeguards
@@ -122,17 +122,16 @@ class DryRun:
 
     async def _decide(self, request: Request, task: Task) -> DryRunOutcome:
         view = _OneState(task, self._tasks)
-        router = RequestRouter(
-            view, _EveryRequest(b""), lambda *_: None, _LONGEST_INLINE, encoders=self._encoders
-        )
+        router = RequestRouter(view, _EveryRequest(b""), lambda *_: None, _LONGEST_INLINE)
+        batcher = RequestBatcher(router, 1, self._encoders)
         async with self._turn:
-            now = unix_ms()
-            routed, refused, _, _, failed = await router.route([Arrival(request, now, None)], now)
-        if refused:
-            raise DryRunFailed(refused[0].reason)
-        if failed:
-            raise DryRunFailed("the surrogate failed on this, by a defect") from failed[0].error
-        _, label, deferral = routed[0]
+            try:
+                result = await batcher.decide(request, unix_ms())
+            except DecisionFailed as error:
+                raise DryRunFailed("the surrogate failed on this, by a defect") from error
+        if isinstance(result, Refused):
+            raise DryRunFailed(result.reason)
+        _, label, deferral = result
         if deferral is None:
             raise DryRunFailed("the surrogate made no decision")
         reason = deferral.reason if label is None else Reason.ACCEPTED

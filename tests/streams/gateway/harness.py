@@ -48,6 +48,7 @@ from streams.kafka.batch import Outgoing
 from streams.kafka.size_limits import SizeLimits
 from streams.privacy.forgotten import ForgottenRequests
 from streams.privacy.mask import Mask
+from streams.routing.encoder_queues import EncoderQueues
 from streams.routing.request_router import RequestRouter
 from streams.sampling import Sampler
 from streams.spending.cost import CallCost
@@ -244,7 +245,8 @@ async def running(
     gateway.tasks.configure("t", parse_override(_json({"audit_rate": 0.0} | dict(config or {}))))
     chosen = GatewaySettings(**{"port": 0, "timeout": 20.0} | settings)
     sampler = Sampler(b"key")
-    router = RequestRouter(gateway.tasks, sampler, ScoreWindows().count, 1_000)
+    encoders = EncoderQueues(sampler)
+    router = RequestRouter(gateway.tasks, sampler, lambda *_: None, 1_000, count_traffic=ScoreWindows().count)
 
     class Sender(RecordSender):
         @property
@@ -253,7 +255,7 @@ async def running(
 
     broker: Any = gateway.broker
     sender = gateway.sender = Sender(lambda: broker, 60.0, 1.0)
-    batcher = RequestBatcher(router, chosen.batch)
+    batcher = RequestBatcher(router, chosen.batch, encoders)
     classifier = Classifier(
         gateway.tasks,
         TOPICS,
@@ -274,8 +276,9 @@ async def running(
     gateway.recorder = ChatRecorder(
         classifier.record_given, upstream, gateway.budget, 10.0, gateway.count_reply, mask
     )
-    forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
-    decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch), sampler, gateway.rated)
+    paused = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
+    forwarding = RequestBatcher(paused, chosen.batch, encoders)
+    decider = ChatDecider(batcher, forwarding, sampler, gateway.rated)
     stored = StoredObjects(gateway.tasks, lambda: gateway.keys, gateway.owners)
     variables = KeyVariables(gateway.environ)
     service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, stored, variables)

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError
 
 from schemas.codec import DEFERRAL, LABEL
 from schemas.messages import Label, Reason, Request
+from streams.encoder_spec import EncoderSpec
 from streams.gateway.problems import seconds_to_new_day
 from streams.kafka.batch import Outgoing
 from streams.roles.route import RouteRole
@@ -18,6 +19,7 @@ from streams.sampling import Sampler
 from streams.teacher.outcome import FailureKind, TryLater
 from tests.streams.fakes import TOPICS, ScriptedPolicy, flat, message
 from tests.streams.gateway.harness import UNSURE, YES, RunningGateway, running, until
+from tests.streams.roles.encoding_room import SPEC, Held, happens
 
 TEACHER = {"teacher": {"url": "http://127.0.0.1:9/v1", "model": "m"}}
 
@@ -48,6 +50,23 @@ async def test_the_surrogate_answers_with_its_label() -> None:
     assert answer.headers["x-understudy-decision-id"] == "r%2F1"
     assert answer.headers["x-understudy-certified"] == "false"
     assert "x-understudy-score" not in answer.headers
+
+
+async def test_an_easy_text_is_answered_while_the_encoder_hangs() -> None:
+    embedder, spec = Held(), f"text>{SPEC}"
+    policy = ScriptedPolicy(embedder=spec, dimension=3, encoder=embedder.id)
+    async with running(policy, config={"embedder": spec}) as gateway:
+        gateway.tasks.set_encoder(EncoderSpec(SPEC), embedder)
+        hard = asyncio.create_task(gateway.classify(UNSURE, id="hard"))
+        await happens(embedder.is_asked.is_set)
+        easy = await gateway.classify(YES)
+        assert (LABEL.decode(easy.content).source, hard.done()) == ("surrogate", False)
+        embedder.is_released.set()
+        (record,) = await gateway.produced(TOPICS.deferrals)
+        deferral = DEFERRAL.decode(record.value)
+        assert (deferral.reason, deferral.encoder) == (Reason.LOW_SCORE, embedder.id)
+        gateway.recent.keep(labelled("hard", deferral.requested_at))
+        assert LABEL.decode((await hard).content).source == "teacher"
 
 
 async def test_details_need_the_debug_header() -> None:

@@ -35,9 +35,10 @@ class Held(ScriptedEmbedder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_released = threading.Event()
+        self.is_asked, self.is_released = threading.Event(), threading.Event()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.is_asked.set()
         self.is_released.wait(30)
         return super().embed(texts)
 

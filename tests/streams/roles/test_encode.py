@@ -14,6 +14,7 @@ from models.features import Embed, Features
 from models.policy import Scores
 from schemas.config import parse_override
 from schemas.messages import Encoding, Reason, Request
+from streams.drift.windows import ScoreWindows
 from streams.encoder_spec import EncoderSpec
 from streams.kafka.batch import Outgoing
 from streams.routing import encoder_queue
@@ -262,9 +263,9 @@ async def test_without_the_encoder_only_audits_are_sampled() -> None:
 
 
 async def test_each_decision_is_counted_once_for_drift(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = Room(ScriptedEmbedder(), spec=f"text>{SPEC}")
     counted: list[Decision] = []
-    monkeypatch.setattr(room.role.traffic, "count", lambda _task, decisions, _now: counted.extend(decisions))
+    monkeypatch.setattr(ScoreWindows, "count", lambda _, _task, made, _now: counted.extend(made))
+    room = Room(ScriptedEmbedder(), spec=f"text>{SPEC}")
     await room.sent(*[SURE] * 30, *["no 0.25 0.25"] * 20)
     assert Counter(one.reason for one in counted) == {Reason.ACCEPTED: 30, Reason.LOW_SCORE: 20}
 

@@ -1,8 +1,8 @@
 """Answers from texts alone that the watch for drift has not counted yet.
 
-The watch compares all that a version decides with its training, and where a cascade's first stage answers
-here, the rest is decided in the role `encode`. So the guesses behind these answers go there with the next
-text, and are counted together with it.
+The watch compares all that a version decides with its training, and where a cascade's first stage answers at
+once, the rest is decided later, by an encoder's vectors, be it in the role `encode`. So the guesses behind
+these answers go with the next text that waits, and are counted together with it.
 """
 
 from collections.abc import Iterable
