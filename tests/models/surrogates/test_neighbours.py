@@ -74,6 +74,24 @@ def test_small_labels_are_not_padded_to_the_largest() -> None:
     assert found.name.startswith(f"{min(400, neighbours.MOST_PROTOTYPES // 61) + 180:,} neighbours")
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_means_found_in_cosines_are_those_found_in_vectors(
+    monkeypatch: pytest.MonkeyPatch, weighted: bool
+) -> None:
+    """Some labels have too many traces to keep all; one of them has copies, so that a mean stays empty."""
+    monkeypatch.setattr(neighbours, "MOST_PROTOTYPES", 24)
+    weights = np.random.default_rng(3).uniform(0.0, 2.0, 55) if weighted else None
+    featurizer, targets = targets_of([16, 5, 14, 14, 2, 4], weights)
+    copied = featurizer.matrix.copy()
+    copied[21:33] = copied[21]
+    featurizer = VectorFeaturizer(copied, targets.codes, targets.labels, targets.folds)
+    by_cosines = neighbours.learn(featurizer, targets)
+    monkeypatch.setattr(neighbours, "MOST_PAIRED", 0)
+    by_vectors = neighbours.learn(featurizer, targets)
+    np.testing.assert_allclose(by_cosines.logits, by_vectors.logits, atol=0.02)
+    assert by_cosines.name == by_vectors.name
+
+
 def test_traces_without_weight_do_not_count() -> None:
     sizes = [30] * 6
     weights = np.ones(180)
