@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from models.surrogates import lbfgs
 from models.surrogates.lbfgs import SoftmaxLoss, minimise
 
 ROWS, WIDTH, LABELS = 300, 6, 4
@@ -36,7 +37,10 @@ def value_and_gradient(loss: SoftmaxLoss, model: np.ndarray) -> tuple[float, np.
     return value, loss.scale * (matrix.T @ excess) / ROWS + loss.penalty * model
 
 
-def test_loss_and_gradient_are_those_of_the_definition() -> None:
+@pytest.mark.parametrize("cached", [lbfgs.CACHED, 7 * LABELS])
+def test_loss_and_gradient_are_those_of_the_definition(monkeypatch: pytest.MonkeyPatch, cached: int) -> None:
+    """Also where only some rows at once stay in the cache."""
+    monkeypatch.setattr(lbfgs, "CACHED", cached)
     loss = loss_of()
     model = np.random.default_rng(1).standard_normal((WIDTH, LABELS)).astype(np.float32)
     value, gradient = value_and_gradient(loss, model)
