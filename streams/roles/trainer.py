@@ -67,6 +67,9 @@ STAGE = "trainer"
 _CHECK = 0.1
 _READ_REQUESTS = 0.5
 _COUNT = 3.0
+_LOOKED_AT = 100_000
+"""Traces a second that looks at whole windows may cost: the event loop waits for a look."""
+_LONGEST_PAUSE = 30.0
 
 
 class Trainer(Service):
@@ -227,12 +230,13 @@ class Trainer(Service):
         return RefitAttempt(seen=window.seen - window.seen_since(active.since)) if active else RefitAttempt()
 
     async def _watch(self) -> None:
-        read_at = float("-inf")
+        read_at, pause = float("-inf"), _READ_REQUESTS
         while not self.should_stop:
-            read_requests = time.monotonic() - read_at > _READ_REQUESTS
+            read_requests = time.monotonic() - read_at > pause
             if read_requests:
                 read_at = time.monotonic()
                 await self._read_requests()
+                pause = max(_READ_REQUESTS, self._pause_after_look(self._requests))
             for name in self._in_turn():
                 # A request waits for traces that may certify; they are counted each time requests are read.
                 if read_requests or name not in self._requests:
@@ -261,7 +265,12 @@ class Trainer(Service):
                     await self._count_certifying(self._live_tasks.task(name), self._windows[name])
                 except StateUnavailable as error:
                     log.debug("certifying traces not counted, will retry: task=%s: %s", name, error)
-            await self.sleep(_COUNT)
+            await self.sleep(max(_COUNT, self._pause_after_look(self._tokens)))
+
+    def _pause_after_look(self, names: Iterable[str]) -> float:
+        """Seconds until the windows of these tasks may be looked at as a whole again."""
+        traces = sum(len(self._windows[name]) for name in names if name in self._windows)
+        return min(traces / _LOOKED_AT, _LONGEST_PAUSE)
 
     async def _serving_state(self, name: str) -> ServingState:
         """The serving state; a `certify_from` that is ahead ends, or no trace would be recent enough."""

@@ -1,7 +1,8 @@
 """Runs each fit in a child process, so that a fit neither stalls the stream nor keeps its memory.
 
-One child waits with everything imported; it runs one fit and ends, and the next child starts. A child ends
-by itself when its parent has died, for any reason. What learns is loaded in the child alone.
+One child waits with everything imported; it runs one fit and ends. The next one is started by `prepare`, once
+the fit's policy is published: starting one takes seconds of CPU, for which the new version would wait. A
+child ends by itself when its parent has died, for any reason. What learns is loaded in the child alone.
 
 The fold models of a task's last fit are kept in memory, for its next fit to start from
 (`models.training.fold_models`). After a crash, or in another trainer, the next fit does without.
@@ -47,6 +48,13 @@ class FitProcess:
         self._fold_models: dict[str, FoldModels] = {}
         self._start()
 
+    def prepare(self) -> None:
+        """Have a child ready for the next fit, unless there is one."""
+        if self._stopped or self._is_ready:
+            return
+        self._process.join()  # of the last fit: it was killed, and may have had memory to give back
+        self._start()
+
     async def fit(
         self, request: FitRequest, budget: float, tell: Callable[[str], None] = lambda _: None
     ) -> FitResult:
@@ -63,6 +71,7 @@ class FitProcess:
         try:
             if self._stopped:
                 raise _stopped(request.task)
+            self.prepare()
             started = replace(request, fold_models=self._fold_models.pop(request.task, None))
             await asyncio.to_thread(self._pipe.send, started)
             outcome = await self._outcome(request.task, budget, tell)
@@ -74,8 +83,6 @@ class FitProcess:
             ) from error
         finally:
             self._end()
-            if not self._stopped:
-                self._start()
         if isinstance(outcome, FitResult):
             if outcome.fold_models is not None:
                 self._fold_models[request.task] = outcome.fold_models
@@ -99,10 +106,11 @@ class FitProcess:
         """End the child, whatever it is doing, and start no more."""
         self._stopped = True
         self._end()
+        self._process.join()
 
     def _end(self) -> None:
+        self._is_ready = False
         self._process.kill()
-        self._process.join()
         self._pipe.close()
 
     def _start(self) -> None:
@@ -113,6 +121,7 @@ class FitProcess:
         self._process = _SPAWN.Process(target=_child, args=(theirs,), name="refit", daemon=True)
         self._process.start()
         theirs.close()
+        self._is_ready = True
 
 
 def _stopped(task: str) -> RefitStopped:

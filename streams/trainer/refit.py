@@ -6,7 +6,7 @@ The steps, in this plan:
     2. refuse a candidate that would answer less than an active policy that does well
     3. refuse one that fails a case of the task's battery
     4. publish with the fencing token, live or on trial: refused if the lease was lost meanwhile
-    5. return the event: promoted, on trial, or refused and why
+    5. return the event: promoted, on trial, or refused and why; and have a process ready for the next fit
 """
 
 import asyncio
@@ -109,6 +109,14 @@ class RefitRunner:
         Raises:
             StateUnavailable: Redis is not available.
         """
+        try:
+            return await self._run(plan, serial, token, tell)
+        finally:
+            self._fit_process.prepare()
+
+    async def _run(
+        self, plan: RefitPlan, serial: int, token: int, tell: Callable[[str], None]
+    ) -> RefitOutcome:
         version, task = version_name(serial), plan.task
         try:
             result = await self._fit(plan, version, tell)

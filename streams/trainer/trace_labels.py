@@ -19,7 +19,9 @@ def with_current_labels(traces: Iterable[Trace], labels: LabelSet) -> list[Trace
     A trace that is not newer than the last one left out loses its `sampled`: without what was left out, the
     sample is not one of the traffic.
     """
-    every = [labels.current_trace(trace) for trace in traces]
+    every = [labels.current_trace(trace) for trace in traces] if labels.renamed else list(traces)
+    if not labels.names:
+        return every
     kept = [trace for trace in every if labels.allows(trace.label)]
     if len(kept) == len(every):
         return every

@@ -10,6 +10,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import chain
+from sys import intern
 
 import numpy as np
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from models.manifest import LabelSource
 from models.training.thinning import thin_out
 from models.training_set import TrainingSet
 from schemas.config import Config
-from schemas.messages import Guess, Reason, Trace
+from schemas.messages import Guess, Reason, Teacher, Trace
 from schemas.vectors import decode_vector
 from streams.label_set import LabelSet
 from streams.trainer.trace_labels import with_current_labels
@@ -69,6 +70,7 @@ class TraceWindow:
         if trace.id in self._ids:
             return
         self._ids.add(trace.id)
+        trace = _with_shared_parts(trace)
         if seeded:
             self._seeded[trace.id] = trace
         else:
@@ -112,6 +114,32 @@ class TraceWindow:
     def seen_since(self, time: int) -> int:
         """How many were replied to after `time`, Unix milliseconds."""
         return sum(trace.replied_at > time for trace in self)
+
+
+def _with_shared_parts(trace: Trace) -> Trace:
+    """The trace with one copy of what many traces hold alike: half of the memory of a trace with a text."""
+    encoder = trace.encoder
+    return replace(
+        trace,
+        task=intern(trace.task),
+        label=intern(trace.label),
+        embedder=intern(trace.embedder),
+        encoder=None if encoder is None else intern(encoder),
+        teacher=None if trace.teacher is None else _shared_teacher(trace.teacher),
+        guess=_with_shared_names(trace.guess),
+        shadow=_with_shared_names(trace.shadow),
+    )
+
+
+def _with_shared_names(guess: Guess | None) -> Guess | None:
+    if guess is None:
+        return None
+    return Guess(intern(guess.label), guess.score, guess.novelty, intern(guess.policy))
+
+
+@lru_cache
+def _shared_teacher(teacher: Teacher) -> Teacher:
+    return teacher
 
 
 def _asked_at(trace: Trace) -> int:

@@ -12,6 +12,7 @@ from models.errors import TrainingError
 from models.fit import fit
 from models.manifest import LabelSource as Known
 from models.training.thinning import thin_out
+from schemas.codec import TRACE
 from schemas.config import Config
 from schemas.messages import Guess, Reason, Teacher
 from streams.trainer.window import (
@@ -82,6 +83,33 @@ def test_a_smaller_window_applies_at_the_next_trace() -> None:
 def test_a_new_leader_counts_newer_traces() -> None:
     window = filled(*(trace(f"r{at}", replied_at=at) for at in range(10)))
     assert [window.seen_since(at) for at in (-1, 4, 8, 9)] == [10, 5, 1, 0]
+
+
+def test_traces_share_what_they_hold_alike() -> None:
+    """As decoded, each has copies of its own."""
+    made = [
+        TRACE.decode(
+            TRACE.encode(
+                trace(
+                    f"r{number}",
+                    guess=Guess("no way", 0.5, None, "v12"),
+                    teacher=Teacher("a model", "a prompt"),
+                    encoder="an encoder",
+                )
+            )
+        )
+        for number in range(2)
+    ]
+    first, second = filled(*made)
+    assert [first, second] == made
+    assert made[0].teacher is not made[1].teacher
+    assert first.teacher is second.teacher
+    assert first.encoder is second.encoder
+    assert first.guess is not None
+    assert second.guess is not None
+    assert first.guess.label is second.guess.label
+    assert first.guess.policy is second.guess.policy
+    assert (first.task is second.task, first.label is second.label) == (True, True)
 
 
 def test_a_text_task_uses_all_texts() -> None:
