@@ -102,7 +102,7 @@ def fit_request(request: FitRequest, progress: Progress = lambda _share, _doing:
     passed = {point.target for point in outcome.points}
     if not passed.intersection(request.targets):
         return _refusal(request, outcome, started)
-    result = _policy(request, outcome, started)
+    result = _policy(request, outcome, started, progress)
     progress(1.0, "done")
     return result
 
@@ -156,9 +156,13 @@ def _outcome(
 
 
 def _noise(request: FitRequest, fitted: FittedStages) -> Noise | None:
+    """How often the teacher contradicts itself; by the parent where its choices are taken over too."""
     measured = contradictions.measured_noise(request.repeats)
     if measured is not None:
         return measured
+    parent = request.parent_manifest
+    if parent is not None and parent.noise is not None and not parent.noise.asked and recipe(request):
+        return parent.noise
     rows = np.flatnonzero(fitted.sampled)
     return contradictions.estimate_noise(
         request.training.features.take(rows), fitted.training_targets.codes[rows], len(request.names)
@@ -222,9 +226,11 @@ def _repeats_reasons(fitted: FittedStages) -> tuple[str, ...]:
     return (reason,)
 
 
-def _policy(request: FitRequest, outcome: FitOutcome, started: float) -> FitResult:
+def _policy(request: FitRequest, outcome: FitOutcome, started: float, progress: Progress) -> FitResult:
+    progress(0.9, "exporting")
     graph = export(outcome.fitted.ensemble, staged=is_staged(request.embedder))
     summary = summary_of(request, outcome, None, time.perf_counter() - started)
+    progress(0.95, "testing the graph")
     manifest = with_test_vectors(manifest_of(request, outcome, summary, graph), graph, request.seed)
     artifact = Artifact(manifest.encode(), graph)
     return FitResult(artifact, (), summary, outcome.study, outcome.fitted.sample, outcome.fitted.fold_models)

@@ -5,8 +5,8 @@ train split and on uniform samples of it, the same for all: coverage is the mean
 answers, violations the sum, seconds and memory the median. A fit has a process of its own. Other libraries
 get the same rows: TRACER vectors, shad0wllm texts, and both fit once for each target.
 
-Then fits on all traces are timed cold and warm next to scikit-learn, and their coverage is compared with the
-best that any threshold on the same scores could have done; `quick` leaves this out.
+Then fits on all traces are timed cold and warm next to scikit-learn, phase by phase, and their coverage is
+compared with the best that any threshold on the same scores could have done; `quick` leaves this out.
 """
 
 import statistics
@@ -20,6 +20,7 @@ from infra.bench import whole
 from infra.bench.corpora import Split, read_banking77
 from infra.bench.kinds import FeatureKind, chosen_kinds
 from infra.bench.logged_fits import Work, run_fits
+from infra.bench.phases import FitPhase, phases_table
 from infra.bench.process import peak_memory
 from infra.bench.report import Figure, Report, Table, figure, format_shares, report
 from infra.bench.request import BenchRequest
@@ -83,7 +84,7 @@ def measure(request: BenchRequest) -> Report:
     if not request.quick and len(train) in sizes:
         timed = {kind.name: whole.measure_kind(kind, train, test, request.runs) for kind in kinds}
         figures += [each for name, result in timed.items() for each in _kind_figures(name, result)]
-        tables.append(_timed_table(len(train), timed))
+        tables += [_timed_table(len(train), timed), _phases_table(timed)]
     return report(figures, tables, (*absence_notes, *failure_notes))
 
 
@@ -168,6 +169,8 @@ def _kind_figures(name: str, result: KindResult) -> list[Figure]:
     figures = [figure(f"{name}: cold fit", cold_s, "s", _STOCK, result.stock)]
     figures += [figure(f"{name}: peak memory", memory, "MB")]
     figures += [figure(f"{name}: warm fit", _seconds(result.warm), "s", "cold fit", cold_s)]
+    cold_cpu, warm_cpu = _cpu(result.cold_phases), _cpu(result.warm_phases)
+    figures += [figure(f"{name}: CPU of a warm fit", warm_cpu, "s", "cold fit", cold_cpu)]
     for target, best in zip(TARGETS, result.best, strict=True):
         cold, warm = [coverage(result.cold, target)], [coverage(result.warm, target)]
         hindsight = "best threshold in hindsight"
@@ -180,6 +183,10 @@ def _seconds(trials: Sequence[FitTrial]) -> list[float]:
     return [trial.seconds for trial in trials]
 
 
+def _cpu(fits: Sequence[Sequence[FitPhase]]) -> list[float]:
+    return [sum(phase.cpu for phase in phases) for phases in fits]
+
+
 def _memory(trials: Sequence[FitTrial]) -> list[float]:
     return [trial.memory for trial in trials if trial.memory is not None]
 
@@ -190,6 +197,13 @@ def _timed_table(traces: int, timed: Mapping[str, KindResult]) -> Table:
         runs |= {f"{name}, cold": result.cold, f"{name}, warm": result.warm}
     rows = tuple(_row(name, trials, trials[:1]) for name, trials in runs.items())
     return Table(f"Banking77, {traces:,} traces in the split's order, cold and from a parent", _COLUMNS, rows)
+
+
+def _phases_table(timed: Mapping[str, KindResult]) -> Table:
+    fits: dict[str, Sequence[Sequence[FitPhase]]] = {}
+    for name, result in timed.items():
+        fits |= {f"{name}, cold": result.cold_phases, f"{name}, warm": result.warm_phases}
+    return phases_table("Where the time of these fits goes, medians", fits)
 
 
 def _draws_table(size: int, trials: Trials) -> Table:

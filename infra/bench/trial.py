@@ -16,6 +16,7 @@ from models.artifact import Artifact
 from models.evaluate import LEVEL, evaluate
 from models.fit import FitResult, Options, TrainingSet, fit
 from models.policy import Policy
+from models.training.fit_stages import Progress
 
 TARGETS = (0.90, 0.95, 0.98)
 DELTA = 0.05
@@ -92,6 +93,7 @@ def timed_fit(
     options: Options | None = None,
     sampled: NDArray[np.bool_] | None = None,
     encoder: str | None = None,
+    progress: Progress = lambda _share, _doing: None,
 ) -> FitResult:
     """A fit of these rows; without its study, which is large.
 
@@ -99,6 +101,7 @@ def timed_fit(
         parent: the fit before, as a stream's refits have it.
         sampled: bool [n], which rows test; None for all.
         encoder: id of what made the vectors; None where it makes no difference.
+        progress: as in `models.fit.fit`.
     """
     everyone = np.ones(len(split), dtype=np.bool_)
     training = TrainingSet(kind.rows(split), split.labels, everyone if sampled is None else sampled)
@@ -113,6 +116,7 @@ def timed_fit(
         fold_models=None if parent is None else parent.fold_models,
         options=options,
         encoder=encoder,
+        progress=progress,
     )
     return replace(result, study=None, sample=None)
 

@@ -6,6 +6,7 @@ fitted on five sixths of them. Each fit has a process of its own.
 
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from infra.bench.corpora import Split
 from infra.bench.draws import subsets
 from infra.bench.kinds import FeatureKind
+from infra.bench.phases import FitPhase, FitPhases
 from infra.bench.process import print_progress, run_alone
 from infra.bench.trial import TARGETS, FitTrial, judge, policy_of, timed_fit
 from models.artifact import Artifact
@@ -29,14 +31,23 @@ class KindResult:
 
     Attributes:
         cold, warm: a trial for each run, which differ in seconds and memory alone.
+        cold_phases, warm_phases: the phases of each of these fits.
         stock: seconds of a scikit-learn fit in each run.
         best: coverage of the cold policy at its best threshold in hindsight, for each target.
     """
 
     cold: tuple[FitTrial, ...]
     warm: tuple[FitTrial, ...]
+    cold_phases: tuple[tuple[FitPhase, ...], ...]
+    warm_phases: tuple[tuple[FitPhase, ...], ...]
     stock: tuple[float, ...]
     best: tuple[float, ...]
+
+
+class _TimedFit(NamedTuple):
+    artifact: Artifact
+    trial: FitTrial
+    phases: tuple[FitPhase, ...]
 
 
 def measure_kind(kind: FeatureKind, train: Split, test: Split, runs: int) -> KindResult:
@@ -54,11 +65,17 @@ def measure_kind(kind: FeatureKind, train: Split, test: Split, runs: int) -> Kin
     fits, warm, stock = [], [], []
     for run in range(runs):
         fits.append(_fit_alone(kind, train, test))
-        warm.append(_fit_alone(kind, train, test, parent)[1])
+        warm.append(_fit_alone(kind, train, test, parent))
         stock.append(_stock_seconds(kind, train))
-        print_progress(f"{kind.name}: run {run + 1} of {runs}, warm in {warm[-1].seconds:.1f} s")
-    best = best_coverages(fits[0][0], kind, test, TARGETS)
-    return KindResult(tuple(trial for _, trial in fits), tuple(warm), tuple(stock), best)
+        print_progress(f"{kind.name}: run {run + 1} of {runs}, warm in {warm[-1].trial.seconds:.1f} s")
+    return KindResult(
+        cold=tuple(fit.trial for fit in fits),
+        warm=tuple(fit.trial for fit in warm),
+        cold_phases=tuple(fit.phases for fit in fits),
+        warm_phases=tuple(fit.phases for fit in warm),
+        stock=tuple(stock),
+        best=best_coverages(fits[0].artifact, kind, test, TARGETS),
+    )
 
 
 def best_coverages(
@@ -82,14 +99,22 @@ def widest_coverage(scores: NDArray[np.float32], agrees: NDArray[np.bool_], targ
     return round(share * int(allowed.sum())) / len(scores)
 
 
-def _fit_alone(
-    kind: FeatureKind, train: Split, test: Split, parent: FitResult | None = None
-) -> tuple[Artifact, FitTrial]:
+def _fit_alone(kind: FeatureKind, train: Split, test: Split, parent: FitResult | None = None) -> _TimedFit:
     """A fit in a process of its own, and how its policy does on the test rows."""
-    measured = run_alone(timed_fit, kind, train, parent)
-    artifact = policy_of(measured.result)
-    summary, outcomes = measured.result.summary, judge(artifact, kind, test)
-    return artifact, FitTrial(outcomes, summary.seconds, len(summary.frontier), measured.memory)
+    measured = run_alone(_phased_fit, kind, train, parent)
+    result, phases = measured.result
+    artifact = policy_of(result)
+    summary, outcomes = result.summary, judge(artifact, kind, test)
+    trial = FitTrial(outcomes, summary.seconds, len(summary.frontier), measured.memory)
+    return _TimedFit(artifact, trial, phases)
+
+
+def _phased_fit(
+    kind: FeatureKind, train: Split, parent: FitResult | None
+) -> tuple[FitResult, tuple[FitPhase, ...]]:
+    phases = FitPhases()
+    result = timed_fit(kind, train, parent, progress=phases.begin)
+    return result, phases.end()
 
 
 def _stock_seconds(kind: FeatureKind, train: Split) -> float:

@@ -10,6 +10,9 @@ accuracy of .887, 512 of .898, 1,024 of .908.
 An n-gram is kept if three contents have it, so a text's own n-grams are known more often than a new text's. A
 model that has not learned from a text is therefore given the text without the n-grams that it kept alive.
 
+A later fit may read its texts by the same basis: n-grams and mixtures of the texts before. To it the texts
+that came since are what a new text is to all fits, and keep all their n-grams when they are held out.
+
 Novelty is one minus the mean length of the longest known n-gram at each byte, as a share of 5 bytes.
 
 The graph sums one row of weights per byte of text. All columns are rounded to a grid on which float32 sums of
@@ -24,8 +27,10 @@ from scipy import sparse
 
 from models.errors import PolicyError
 from models.features import Features
+from models.featurizers.ngram_counts import moved_to, ngram_chains, ngram_counts
 from models.featurizers.ngrams import BUCKETS, MAX_BYTES, ORDERS, POWERS, encode, windows
 from models.featurizers.onnx_inputs import WINDOWS
+from models.featurizers.text_basis import EarlierBasis, TextBasis
 from models.featurizers.vocabulary import FIRST, Vocabulary, learn_vocabulary
 from models.graph.building import INT32, UINT8, Graph
 from models.graph.linear import Linear
@@ -37,24 +42,36 @@ Matrix = NDArray[np.float32]
 
 
 class TextFeaturizer:
-    """See `models.featurizers.contract.Featurizer`."""
+    """See `models.featurizers.contract.Featurizer`.
+
+    Args:
+        contents: int64 [n], equal for texts that say the same; None where all differ.
+        rank: the number of mixtures, at most.
+        earlier: the basis to read the texts by; None to learn one from them.
+    """
 
     kind = "text"
 
     def __init__(
-        self, texts: Sequence[str], seed: int, contents: NDArray[np.int64] | None = None, rank: int = RANK
+        self,
+        texts: Sequence[str],
+        seed: int,
+        contents: NDArray[np.int64] | None = None,
+        rank: int = RANK,
+        earlier: EarlierBasis | None = None,
     ) -> None:
         cells = windows(encode(texts))
         contents = np.arange(len(texts)) if contents is None else contents
-        self.vocabulary = learn_vocabulary(cells, contents)
+        learned = np.arange(len(texts)) if earlier is None else earlier.rows
+        self.vocabulary = learn_vocabulary(cells, contents) if earlier is None else earlier.basis.vocabulary
         self.name = f"{len(self.vocabulary) - FIRST:,} byte n-grams"
-        self._chain = self.vocabulary.chain()
+        self._chain = ngram_chains(self.vocabulary)
         self._idf = self.vocabulary.idf()
-        self._counts = self.vocabulary.counts(cells)
+        self._counts = ngram_counts(self.vocabulary, cells)
         self._scale = self._scales(self._counts)
-        self._mixtures = self._sketch(min(rank, *self._counts.shape), np.random.default_rng(seed))
-        self._turn = _orthonormal_turn(self._mixtures)
-        self._left = self._counts @ _moved_to(self.vocabulary.without_one())
+        self._mixtures = self._sketch(learned, rank, np.random.default_rng(seed))
+        self._turn = _orthonormal_turn(self._mixtures) if earlier is None else earlier.basis.turn
+        self._left = self._left_out(np.isin(contents, contents[learned]))
         directions = self._directions()
         sums = np.asarray(self._counts @ directions)
         self.matrix = (sums @ self._turn) * self._scale
@@ -63,10 +80,15 @@ class TextFeaturizer:
         self.held_out = (sums @ self._turn) * self._scales(self._left)
         self.novelty = self._novelty_of(self._left)
 
+    @property
+    def basis(self) -> TextBasis:
+        """By which a later fit may read its texts."""
+        return TextBasis(self.vocabulary, self._turn)
+
     def transform(self, features: Features) -> Matrix:
         if features.texts is None:
             raise PolicyError("features without texts: the policy reads texts")
-        counts = self.vocabulary.counts(windows(encode(features.texts)))
+        counts = ngram_counts(self.vocabulary, windows(encode(features.texts)))
         return np.asarray(((counts @ self._directions()) @ self._turn) * self._scales(counts))
 
     def terms(self) -> sparse.csr_matrix:
@@ -79,7 +101,7 @@ class TextFeaturizer:
 
     def transform_terms(self, features: Features) -> sparse.csr_matrix:
         """The whole tf-idf of other texts."""
-        return self._terms_of(self.vocabulary.counts(windows(encode(features.texts or ()))))
+        return self._terms_of(ngram_counts(self.vocabulary, windows(encode(features.texts or ()))))
 
     def over_terms(self, model: Linear) -> Linear:
         """The same model on `terms` instead of `matrix`."""
@@ -142,15 +164,29 @@ class TextFeaturizer:
         scaled = sparse.diags(self._scales(counts)[:, 0]) @ (counts @ self._chain)
         return (scaled @ sparse.diags(self._idf)).tocsr().astype(np.float32)
 
-    def _sketch(self, rank: int, generator: np.random.Generator) -> Matrix:
-        """`rank` mixtures of the texts, [rows of the vocabulary, rank], each text in one with a random sign.
+    def _left_out(self, learned: NDArray[np.bool_]) -> sparse.csr_matrix:
+        """The counts of each text without the n-grams that its content alone keeps in the vocabulary.
 
-        With at most `rank` texts they are the texts themselves.
+        Args:
+            learned: bool [texts], the vocabulary has learned from the text's content.
         """
-        texts = self._counts.shape[0]
-        signs = generator.choice(np.array([-1.0, 1.0], dtype=np.float32), texts) * self._scale[:, 0]
+        left = self._counts @ moved_to(self.vocabulary.without_one())
+        if learned.all():
+            return left
+        ours, others = (sparse.diags(rows.astype(np.float32)) for rows in (learned, ~learned))
+        return (ours @ left + others @ self._counts).tocsr()
+
+    def _sketch(self, rows: NDArray[np.int64], rank: int, generator: np.random.Generator) -> Matrix:
+        """At most `rank` mixtures of the texts in these rows, [rows of the vocabulary, mixtures].
+
+        Each text is in one of them, with a random sign. With at most `rank` texts they are the texts.
+        """
+        texts = len(rows)
+        rank = min(rank, texts, len(self.vocabulary))
+        signs = generator.choice(np.array([-1.0, 1.0], dtype=np.float32), texts) * self._scale[rows, 0]
         places = (np.arange(texts), generator.permutation(texts) % rank)
-        mixtures = (self._counts.T @ sparse.csr_matrix((signs, places), shape=(texts, rank))).toarray()
+        mixed = sparse.csr_matrix((signs, places), shape=(texts, rank))
+        mixtures = (self._counts[rows].T @ mixed).toarray()
         columns = np.asarray(self._chain.T @ mixtures)
         columns *= self._idf[:, None]
         return columns
@@ -159,12 +195,6 @@ class TextFeaturizer:
         """One minus the mean length of the longest known n-gram at each byte, as a share, [texts]."""
         unknown, whole = (counts @ column.astype(np.float32) for column in self._unknown_columns())
         return np.asarray(unknown / whole, dtype=np.float32)
-
-
-def _moved_to(rows: NDArray[np.int64]) -> sparse.csr_matrix:
-    """float32 [n, n] that moves the count of each row to the row given for it."""
-    places = (np.arange(len(rows)), rows)
-    return sparse.csr_matrix((np.ones(len(rows), dtype=np.float32), places), shape=(len(rows), len(rows)))
 
 
 def _orthonormal_turn(columns: Matrix) -> Matrix:

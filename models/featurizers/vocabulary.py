@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from models.featurizers.ngrams import BUCKETS, INSIDE, ORDERS, Windows
 
@@ -51,12 +50,6 @@ class Vocabulary:
         """Row of each window, [p]."""
         return self.table[windows.buckets].max(axis=0)  # type: ignore[no-any-return]
 
-    def counts(self, windows: Windows) -> sparse.csr_matrix:
-        """How often each text has each row: float32 [texts, rows]."""
-        ones = np.ones(len(windows.owner), dtype=np.float32)
-        places = (windows.owner.astype(np.int32), self.rows(windows))
-        return sparse.csr_matrix((ones, places), shape=(windows.texts, len(self)))
-
     def without_one(self) -> NDArray[np.int64]:
         """For each row the row that is left in a vocabulary with one content less, which had the n-gram.
 
@@ -70,20 +63,6 @@ class Vocabulary:
             rows = np.flatnonzero(lost & (self.order == size))
             left[rows] = left[self.parent[rows]]
         return left
-
-    def chain(self) -> sparse.csr_matrix:
-        """float32 [rows, rows], one where the column's n-gram is the row's own or starts it."""
-        kept = np.arange(FIRST, len(self))
-        at, above = [kept], [kept]
-        rows, parents = kept, self.parent[kept]
-        while (alive := parents >= FIRST).any():
-            rows, parents = rows[alive], parents[alive]
-            at.append(rows)
-            above.append(parents)
-            parents = self.parent[parents]
-        flat, columns = np.concatenate(at), np.concatenate(above)
-        ones = np.ones(len(flat), dtype=np.float32)
-        return sparse.csr_matrix((ones, (flat, columns)), shape=(len(self), len(self)))
 
     def idf(self) -> NDArray[np.float32]:
         """Inverse document frequency, smoothed and damped, times the weight of the n-gram's place, [rows].

@@ -17,6 +17,7 @@ from models.embedders.composite import EncoderPart, places_of
 from models.embedders.kinds import is_lazy, reads_text, sources, split_spec, tiers
 from models.featurizers.contract import Featurizer
 from models.featurizers.text import TextFeaturizer
+from models.featurizers.text_basis import EarlierBasis
 from models.featurizers.vectors import VECTORS, VectorFeaturizer
 from models.gate.candidate_metrics import oracle_threshold
 from models.gate.time_dependence import TimeDependence
@@ -27,7 +28,13 @@ from models.surrogates.linear import LinearSurrogate
 from models.training import cascade, contents, folds, label_names, stage
 from models.training.cascade import Ensemble
 from models.training.fitted_stages import LEAST_TRACES, FittedStages
-from models.training.fold_models import FoldedTraces, FoldModels, fold_models, trace_keys
+from models.training.fold_models import (
+    FoldedTraces,
+    FoldModels,
+    LearnedBasis,
+    fold_models,
+    trace_keys,
+)
 from models.training.options import Options
 from models.training.sweep import RESIDUAL, Recipe, Sweep
 from models.training.time_order import blocks_of_time, time_dependence
@@ -73,13 +80,15 @@ def learn_stages(
     training_targets, sampled = _training_targets(
         training, names, content_of_rows, dependence, recurring, seed
     )
-    featurizers = _featurizers(training, embedder, parts, training_targets, content_of_rows)
+    # A later copy is held out by another fold than its content: folds do not say who has learned from it.
+    folded = None if recurring else _folded_traces(training, embedder, training_targets, names, encoder)
+    earlier = None if folded is None else earlier
+    basis = earlier.basis_of(folded) if earlier and folded else None
+    featurizers = _featurizers(training, embedder, parts, training_targets, content_of_rows, basis)
     training_targets = label_names.targets_with_names(training_targets, featurizers[0][0], traces)
     recipe = recipe if training_targets.selection_rows.any() else None
     progress(0.25, "fitting out of fold")
-    # A later copy is held out by another fold than its content: folds do not say who has learned from it.
-    folded = None if recurring else _folded_traces(training, embedder, training_targets, names, encoder)
-    starts = None if folded is None or earlier is None else earlier.starts(folded)
+    starts = earlier.starts(folded) if earlier and folded else None
     ensemble, candidates = _learn_ensemble(
         embedder, featurizers, training_targets, sampled, targets, options, recipe, progress, starts
     )
@@ -98,7 +107,7 @@ def learn_stages(
         candidates,
         training.ordered,
         dependence,
-        None if folded is None else fold_models(folded, _vector_models(ensemble)),
+        None if folded is None else _kept_models(folded, ensemble, earlier if basis else None),
     )
 
 
@@ -109,17 +118,25 @@ def _folded_traces(
     names: tuple[str, ...],
     encoder: str | None,
 ) -> FoldedTraces | None:
-    """The traces and their folds; None where a refit has other folds, or no single source is read."""
-    if len(sources(embedder)) != 1 or len(training) < folds.STABLE:
+    """The traces and their folds; None where a refit has other folds, or several sources are read."""
+    if len(sources(embedder)) > 1 or len(training) < folds.STABLE:
         return None
     return FoldedTraces(encoder, names, trace_keys(training.features), training_targets.folds)
 
 
-def _vector_models(ensemble: Ensemble) -> tuple[Linear, ...]:
-    """The fold models of the first logistic regression on vectors; none if there is none."""
-    members = (member for each in ensemble.stages for member in each.members)
-    found = (member for member in members if isinstance(member, LinearSurrogate))
-    return next((one.fold_models for one in found if one.reads == VECTORS), ())
+def _kept_models(folded: FoldedTraces, ensemble: Ensemble, earlier: FoldModels | None) -> FoldModels | None:
+    """What a refit may take over: models of the first logistic regression on vectors, and the basis of texts.
+
+    Args:
+        earlier: of the fit by whose basis the texts were read; None where this fit has learned its own.
+    """
+    # Not of a residual stage: which rows it learns from depends on scores, and so on labels of every fold.
+    stages = [each for each in ensemble.stages if each.outsiders is not None]
+    linear = (one for each in stages for one in each.members if isinstance(one, LinearSurrogate))
+    models = next((one.fold_models for one in linear if one.reads == VECTORS), ())
+    texts = (one for each in stages for one in each.featurizers if isinstance(one, TextFeaturizer))
+    bases = (LearnedBasis(one.basis, folded.keys) for one in texts)
+    return fold_models(folded, models, next(bases, None) if earlier is None else earlier.basis)
 
 
 def _training_targets(
@@ -158,6 +175,7 @@ def _featurizers(
     parts: Sequence[EncoderPart],
     training_targets: TrainingTargets,
     content_of_rows: NDArray[np.int64],
+    basis: EarlierBasis | None,
 ) -> list[list[Featurizer]]:
     """Featurizers of each tier; tiers that read the same share one."""
     of_text, of_vectors = None, _vector_featurizers(training, embedder, parts, training_targets)
@@ -166,7 +184,7 @@ def _featurizers(
         read: list[Featurizer] = []
         if tier.text:
             of_text = of_text or TextFeaturizer(
-                training.features.texts or (), training_targets.seed, content_of_rows
+                training.features.texts or (), training_targets.seed, content_of_rows, earlier=basis
             )
             read.append(of_text)
         if tier.vectors is not None:
@@ -210,8 +228,8 @@ def _learn_ensemble(
     starts: Mapping[int, Linear] | None,
 ) -> Learned:
 
-    def report_share(share: float) -> None:
-        progress(0.25 + 0.5 * share, "fitting out of fold")
+    def report_share(share: float, doing: str) -> None:
+        progress(0.25 + 0.5 * share, doing)
 
     family = "global" if len(featurizers) == 1 else "cascade"
     sweep = Sweep(training_targets, sampled, options, recipe, family, report_share, starts)

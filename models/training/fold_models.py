@@ -10,7 +10,13 @@ trace that the fold holds out, or from one that says the same:
     2. each trace that the fold holds out was held out by the same fold, if the earlier fit had it
 
 What a model's start has learned from is among the traces of the earlier fit, by 1, and not of its fold, by 2.
-The models are kept in memory alone. Without them a fit takes longer and is as good.
+
+Under 1 a refit also reads its texts by the basis of the fit before (`models.featurizers.text`), until they
+are `OUTGROWN` times as many as it was learned from. No label has a part in it. Logistic regression on texts
+has no starts: on 1,024 columns it takes fewer steps from the least-squares fit than from an earlier model (12
+instead of 18 a fold, at 10,003 texts of Banking77 and C 256).
+
+All is kept in memory alone. Without it a fit takes longer and is as good.
 """
 
 import hashlib
@@ -21,9 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.features import Features
+from models.featurizers.text_basis import EarlierBasis, TextBasis
 from models.graph.linear import Linear
 
 MOST_BYTES = 1 << 26
+OUTGROWN = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,46 +52,59 @@ class FoldedTraces:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedBasis:
+    """A basis of texts, and the keys of the traces that it was learned from, in their order, uint64 [m]."""
+
+    basis: TextBasis
+    keys: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
 class FoldModels:
-    """The fold models of logistic regression on vectors, and the traces of their fit.
+    """What a refit takes over of a fit, and the traces of that fit.
 
     Attributes:
-        weights: float32 [folds, d, labels].
-        intercepts: float32 [folds, labels].
+        models: of logistic regression on vectors, one for each fold; empty where none are read.
+        basis: by which texts were read; None where none were.
     """
 
     traces: FoldedTraces
-    weights: NDArray[np.float32]
-    intercepts: NDArray[np.float32]
+    models: tuple[Linear, ...]
+    basis: LearnedBasis | None = None
 
     def starts(self, traces: FoldedTraces) -> dict[int, Linear]:
         """For each fold of a fit on these traces that may start from a model of these, that model."""
         ours, count = self.traces, int(traces.folds.max()) + 1
-        if (traces.encoder, count) != (ours.encoder, len(self.weights)):
+        if (traces.encoder, count) != (ours.encoder, len(self.models)) or not _has_all(traces, ours.keys):
             return {}
-        if not np.isin(ours.keys, traces.keys).all():
-            return {}
-        order = np.argsort(ours.keys)
-        place = order[np.searchsorted(ours.keys, traces.keys, sorter=order) % len(order)]
+        place = _places(ours.keys, traces.keys)
         other_fold = (ours.keys[place] == traces.keys) & (ours.folds[place] != traces.folds)
         usable = np.setdiff1d(np.arange(count), traces.folds[other_fold])
-        return {fold: self._renamed(fold, traces.names) for fold in usable.tolist()}
+        return {fold: self._renamed(self.models[fold], traces.names) for fold in usable.tolist()}
 
-    def _renamed(self, fold: int, names: tuple[str, ...]) -> Linear:
-        """The model of a fold for these labels; those that it does not know have logits of 0."""
+    def basis_of(self, traces: FoldedTraces) -> EarlierBasis | None:
+        """The basis to read the texts of a fit on these traces by; None to learn one."""
+        learned = self.basis
+        if learned is None or len(traces.keys) > OUTGROWN * len(learned.keys):
+            return None
+        if not _has_all(traces, self.traces.keys):
+            return None
+        return EarlierBasis(learned.basis, _places(traces.keys, learned.keys))
+
+    def _renamed(self, model: Linear, names: tuple[str, ...]) -> Linear:
+        """The model for these labels; those that it does not know have logits of 0."""
         column = {name: place for place, name in enumerate(self.traces.names)}
         kept = np.array([column.get(name, -1) for name in names])
-        weights = np.where(kept >= 0, self.weights[fold][:, kept], np.float32(0.0))
-        return Linear(weights, np.where(kept >= 0, self.intercepts[fold][kept], np.float32(0.0)))
+        weights = np.where(kept >= 0, model.weights[:, kept], np.float32(0.0))
+        return Linear(weights, np.where(kept >= 0, model.intercept[kept], np.float32(0.0)))
 
 
-def fold_models(traces: FoldedTraces, models: Sequence[Linear]) -> FoldModels | None:
-    """The models of a fit, one for each fold; None if there are none, or they are too large to be kept."""
-    if not 0 < sum(model.weights.nbytes for model in models) <= MOST_BYTES:
-        return None
-    return FoldModels(
-        traces, np.stack([model.weights for model in models]), np.stack([model.intercept for model in models])
-    )
+def fold_models(
+    traces: FoldedTraces, models: Sequence[Linear], basis: LearnedBasis | None = None
+) -> FoldModels | None:
+    """What is kept of a fit: the models, one a fold, unless they are too large; None if there is nothing."""
+    kept = tuple(models) if sum(model.weights.nbytes for model in models) <= MOST_BYTES else ()
+    return FoldModels(traces, kept, basis) if kept or basis is not None else None
 
 
 def trace_keys(features: Features) -> NDArray[np.uint64]:
@@ -97,3 +118,13 @@ def trace_keys(features: Features) -> NDArray[np.uint64]:
         hashlib.blake2b(b"\0".join(row), digest_size=8).digest() for row in zip(*parts, strict=True)
     )
     return np.frombuffer(digests, dtype="<u8")
+
+
+def _has_all(traces: FoldedTraces, keys: NDArray[np.uint64]) -> bool:
+    return bool(np.isin(keys, traces.keys).all())
+
+
+def _places(keys: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """For each wanted key a place among `keys`: where it is, or any place if it is nowhere."""
+    order = np.argsort(keys)
+    return np.asarray(order[np.searchsorted(keys, wanted, sorter=order) % len(order)], dtype=np.int64)

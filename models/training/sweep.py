@@ -58,7 +58,7 @@ class Sweep:
         options: budget and kinds.
         recipe: of an earlier fit, or None to search.
         family: as in `CandidateResult`.
-        progress: called with the share done, in [0, 1].
+        progress: called with the share done, in [0, 1], and what is being done.
         starts: for folds of the logistic regression on vectors a model to start from (see
             `models.training.fold_models`).
 
@@ -73,12 +73,13 @@ class Sweep:
         options: Options,
         recipe: Recipe | None = None,
         family: str = "global",
-        progress: Callable[[float], None] = lambda _: None,
+        progress: Callable[[float, str], None] = lambda _share, _doing: None,
         starts: Mapping[int, Linear] | None = None,
     ) -> None:
         self.candidates: list[CandidateResult] = []
         self.targets, self.sampled, self.recipe = targets, sampled, recipe
-        self._options, self._family, self._progress, self._starts = options, family, progress, starts
+        self._options, self._family, self._starts = options, family, starts
+        self._progress = progress
         self._learned: dict[tuple[str, str], Surrogate] = {}
         self._started = time.perf_counter()
 
@@ -90,6 +91,7 @@ class Sweep:
         for featurizer in featurizers:
             if isinstance(featurizer, VectorFeaturizer):
                 members += self._extra_members(featurizer, members)
+        self._progress(1.0, "calibrating")
         weights = self._weights(members)
         kept = [place for place, weight in enumerate(weights) if weight > 0.0]
         return tuple(members[place] for place in kept), tuple(weights[place] for place in kept)
@@ -99,9 +101,9 @@ class Sweep:
 
         def learn_linear() -> Surrogate:
             if isinstance(featurizer, TextFeaturizer) and self._family != RESIDUAL:
-                return text_linear.learn(featurizer, self.targets, strength, self._progress)
+                return text_linear.learn(featurizer, self.targets, strength, self._tell_fitting)
             starts = self._starts if isinstance(featurizer, VectorFeaturizer) else None
-            return linear.learn(featurizer, self.targets, strength, self._progress, starts)
+            return linear.learn(featurizer, self.targets, strength, self._tell_fitting, starts)
 
         members = [self._learn_once(featurizer, linear.KIND, learn_linear)]
         if isinstance(featurizer, VectorFeaturizer):
@@ -111,6 +113,9 @@ class Sweep:
                 )
             )
         return members
+
+    def _tell_fitting(self, share: float) -> None:
+        self._progress(share, "fitting out of fold")
 
     def _extra_members(self, featurizer: VectorFeaturizer, members: list[Surrogate]) -> list[Surrogate]:
         extras: list[Surrogate] = []

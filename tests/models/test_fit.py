@@ -7,12 +7,16 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from models.artifact import Artifact
 from models.errors import TrainingError
 from models.features import Features
 from models.fit import FitResult, TrainingSet, fit
 from models.manifest import LabelSource, Manifest
 from models.policy import Policy
+from models.study import Noise
+from models.training import folds
 from models.training_set import WIDEST
 
 from .conftest import DRAWS, TIERS, TIERS_ENCODER, draw_texts, draw_vectors, learned
@@ -173,3 +177,19 @@ def test_the_manifest_names_the_encoder(results: dict[str, FitResult]) -> None:
     unbound = results["precomputed"].artifact
     assert unbound is not None
     assert Manifest.decode(unbound.manifest).encoder is None
+
+
+def test_a_refit_takes_over_how_often_the_teacher_contradicts_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it takes over the choices: until the traces have doubled."""
+    monkeypatch.setattr(folds, "AMPLE", 500)
+    artifact = learned("text", rows=600).artifact
+    assert artifact is not None
+    noted = Noise(pairs=123, contradictions=1, ceiling=0.99, low=0.97, high=0.995)
+    parent = Artifact(replace(Manifest.decode(artifact.manifest), noise=noted).encode(), artifact.graph)
+    found = []
+    for rows in (700, 1_300):
+        refitted = learned("text", rows=rows, parent=parent).artifact
+        assert refitted is not None
+        found.append(Manifest.decode(refitted.manifest).noise)
+    assert found[0] == noted
+    assert found[1] != noted

@@ -104,7 +104,12 @@ def test_a_rival_can_be_left_out(small: Path, rival: pytest.MonkeyPatch) -> None
 def test_cold_and_warm_fits_are_timed(small: Path) -> None:
     request = BenchRequest(str(small), runs=1, only=("vectors",), sizes=(600,), draws=1)
     result = fit.measure(request)
-    assert [row[0] for row in result.tables[-1].rows] == ["vectors, cold", "vectors, warm"]
+    assert [row[0] for row in result.tables[-2].rows] == ["vectors, cold", "vectors, warm"]
+    phases = {row[0]: float(row[1]) for row in result.tables[-1].rows}
+    assert "vectors, cold: learning curve" in phases
+    assert "vectors, warm: learning curve" not in phases
+    parts = [seconds for name, seconds in phases.items() if name.startswith("vectors, warm: ")]
+    assert sum(parts[:-1]) == pytest.approx(phases["vectors, warm: all"], abs=0.1)
     warm = {figure.name: figure for figure in result.figures}["vectors: warm fit"]
     assert warm.reference == "cold fit"
 

@@ -7,8 +7,10 @@ from scipy import sparse
 
 from models.features import Features
 from models.featurizers import row_blocks
+from models.featurizers.ngram_counts import ngram_chains, ngram_counts
 from models.featurizers.ngrams import encode, window_bytes, windows
 from models.featurizers.text import TextFeaturizer
+from models.featurizers.text_basis import EarlierBasis
 from models.featurizers.unit_vectors import normalise
 from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import FLOAT, Graph
@@ -44,9 +46,9 @@ def test_texts_become_their_tf_idf() -> None:
     model = line(featurizer.matrix.shape[1])
     logits, novelty = run(featurizer, model, features)
     cells = windows(encode(features.texts or []))
-    counts = featurizer.vocabulary.counts(cells).astype(np.float64)
-    tfidf = counts @ featurizer.vocabulary.chain() @ sparse.diags(featurizer.vocabulary.idf())
-    squares = counts @ (featurizer.vocabulary.chain() @ featurizer.vocabulary.idf() ** 2.0)
+    counts = ngram_counts(featurizer.vocabulary, cells).astype(np.float64)
+    tfidf = counts @ ngram_chains(featurizer.vocabulary) @ sparse.diags(featurizer.vocabulary.idf())
+    squares = counts @ (ngram_chains(featurizer.vocabulary) @ featurizer.vocabulary.idf() ** 2.0)
     matrix = (tfidf @ featurizer._mixtures @ featurizer._turn) / np.sqrt(np.maximum(squares, 1e-6))[:, None]
     np.testing.assert_allclose(featurizer.transform(features), matrix, atol=1e-4)
     np.testing.assert_allclose(logits, matrix @ model.weights + model.intercept, atol=2e-3)
@@ -54,6 +56,27 @@ def test_texts_become_their_tf_idf() -> None:
     known = np.bincount(cells.owner, weights=longest, minlength=len(features))
     there = np.bincount(cells.owner, weights=cells.buckets.any(axis=0), minlength=len(features))
     np.testing.assert_allclose(novelty, 1 - known / (5 * np.maximum(there, 1)), atol=1e-5)
+
+
+def test_later_texts_are_read_by_an_earlier_basis() -> None:
+    """In any order: those of the basis as before, and others with all their n-grams also when held out."""
+    texts = draw_texts(900, 0)[0].texts or []
+    before = TextFeaturizer(texts[:600], 0, rank=200)
+    order = np.random.default_rng(0).permutation(900)
+    place = np.argsort(order)
+    earlier = EarlierBasis(before.basis, place[:600])
+    after = TextFeaturizer([texts[row] for row in order], 0, rank=200, earlier=earlier)
+    assert after.matrix.shape[1] == before.matrix.shape[1]
+    np.testing.assert_allclose(after.matrix[place[:600]], before.matrix, atol=1e-5)
+    np.testing.assert_allclose(after.held_out[place[:600]], before.held_out, atol=1e-5)
+    np.testing.assert_allclose(after.matrix, before.transform(Features(texts)).take(order, axis=0), atol=1e-5)
+    new = place[600:]
+    np.testing.assert_array_equal(after.held_out[new], after.matrix[new])
+    assert (after.held_out != after.matrix).any(axis=1)[place[:600]].any(), "some keep n-grams alive"
+    copied = [*texts[:600], *texts[:300]]
+    contents = np.append(np.arange(600), np.arange(300))
+    copies = TextFeaturizer(copied, 0, contents, rank=200, earlier=EarlierBasis(before.basis, np.arange(600)))
+    np.testing.assert_array_equal(copies.held_out[600:], copies.held_out[:300])
 
 
 def test_text_novelty_needs_no_text_surrogate() -> None:

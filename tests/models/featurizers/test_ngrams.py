@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.featurizers.ngram_counts import ngram_chains
 from models.featurizers.ngrams import (
     BUCKETS,
     MAX_BYTES,
@@ -69,7 +70,7 @@ def test_only_n_grams_of_enough_texts_are_kept() -> None:
 def test_a_chain_holds_all_kept_prefixes() -> None:
     cells = windows([b"abcdef"] * LEAST_CONTENTS + [b"abcx"] * LEAST_CONTENTS)
     voc = learn_vocabulary(cells, np.arange(cells.texts))
-    chain = voc.chain().toarray()
+    chain = ngram_chains(voc).toarray()
     found = voc.table[cells.buckets]
     longest = voc.rows(cells)
     for column in range(len(longest)):
@@ -81,4 +82,4 @@ def test_a_chain_holds_all_kept_prefixes() -> None:
 def test_nothing_is_kept_of_nothing() -> None:
     voc = learn_vocabulary(windows([b"", b"\0\0"]), np.arange(2))
     assert len(voc) == FIRST
-    assert voc.chain().nnz == 0
+    assert ngram_chains(voc).nnz == 0

@@ -1,36 +1,63 @@
 """A fold starts from an earlier model only if that has not learned from what the fold holds out."""
 
+import string
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from models.features import Features
+from models.featurizers.text_basis import TextBasis
+from models.featurizers.vocabulary import Vocabulary
 from models.graph.linear import Linear
-from models.surrogates import linear
-from models.training import fit_stages, fold_models, folds
+from models.surrogates import fasttext, linear
+from models.training import fit_stages, fold_models, folds, label_names
 from models.training.fitted_stages import FittedStages
-from models.training.fold_models import FoldedTraces, FoldModels, trace_keys
+from models.training.fold_models import FoldedTraces, FoldModels, LearnedBasis, trace_keys
 from models.training.options import Options
 from models.training_set import TrainingSet
 
 NAMES = ("a", "b", "c")
-EARLIER, ROWS, WIDTH = folds.STABLE + 500, folds.STABLE + 1500, 6
+EARLIER, ROWS, WIDTH = 800, 1_000, 6
 QUICK = Options(surrogates=(), residual=False, curve=0.0)
+KINDS = ("text", "precomputed")
 
 
-def blobs(rows: int) -> tuple[np.ndarray, list[str]]:
-    generator = np.random.default_rng(0)
-    codes = generator.integers(3, size=ROWS)
-    vectors = np.eye(3, WIDTH)[codes] + generator.standard_normal((ROWS, WIDTH))
-    return vectors.astype(np.float32)[:rows], [NAMES[code] for code in codes[:rows]]
+@pytest.fixture(autouse=True)
+def small_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stable folds with few traces, no rows of label names, and short fits of fastText."""
+    monkeypatch.setattr(folds, "STABLE", 600)
+    monkeypatch.setattr(label_names, "ENOUGH_TRACES", 0)
+    monkeypatch.setattr(fasttext, "EPOCHS", (1, 1))
 
 
-def learn(vectors: np.ndarray, labels: list[str], earlier: FoldModels | None = None) -> FittedStages:
-    """Only few traces are sampled, so no label chooses anything."""
-    sampled = np.arange(len(labels)) < 500
-    training = TrainingSet(Features(embeddings=vectors), labels, sampled)
-    return fit_stages.learn_stages(training, NAMES, "precomputed", (0.9,), QUICK, earlier=earlier)
+def drawn_codes() -> np.ndarray:
+    return np.random.default_rng(0).integers(3, size=ROWS)
+
+
+def drawn_features(kind: str) -> Features:
+    """Vectors around each label's own direction, or texts of which three words in five are of the label."""
+    generator = np.random.default_rng(1)
+    codes = drawn_codes()
+    if kind == "precomputed":
+        vectors = np.eye(3, WIDTH)[codes] + generator.standard_normal((ROWS, WIDTH))
+        return Features(embeddings=vectors.astype(np.float32))
+    letters = np.array(list(string.ascii_lowercase))
+    words = ["".join(generator.choice(letters, 6)) for _ in range(150)]
+    own = generator.random((ROWS, 8)) < 0.6
+    places = np.where(own, 50 * codes[:, None], 0) + generator.integers(np.where(own, 50, 150))
+    return Features(texts=[" ".join(words[place] for place in row) for row in places.tolist()])
+
+
+def drawn_labels() -> list[str]:
+    return [NAMES[code] for code in drawn_codes()]
+
+
+def learn(kind: str, rows: int, labels: list[str], earlier: FoldModels | None = None) -> FittedStages:
+    """A fit of the first rows. Only few traces are sampled, so no label chooses anything."""
+    features = drawn_features(kind).take(range(rows))
+    training = TrainingSet(features, labels[:rows], np.arange(rows) < 500)
+    return fit_stages.learn_stages(training, NAMES, kind, (0.9,), QUICK, earlier=earlier)
 
 
 def linear_logits(fitted: FittedStages) -> np.ndarray:
@@ -38,28 +65,47 @@ def linear_logits(fitted: FittedStages) -> np.ndarray:
     return member.logits
 
 
-def test_labels_that_a_fold_holds_out_leave_no_trace_in_its_start() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_that_a_fold_holds_out_leave_no_trace_in_its_start(kind: str) -> None:
     """The earlier fit's labels of one fold are all wrong: that fold's scores are the same to the bit."""
-    vectors, labels = blobs(ROWS)
-    right = learn(vectors[:EARLIER], labels[:EARLIER])
+    labels = drawn_labels()
+    right = learn(kind, EARLIER, labels)
     held_out = right.training_targets.folds == 4
     spoiled = ["a" if held else label for held, label in zip(held_out, labels, strict=False)]
-    wrong = learn(vectors[:EARLIER], spoiled)
-    scores = [linear_logits(learn(vectors, labels, each.fold_models)) for each in (right, wrong)]
+    wrong = learn(kind, EARLIER, spoiled)
+    scores = [linear_logits(learn(kind, ROWS, labels, each.fold_models)) for each in (right, wrong)]
     same = (scores[0] == scores[1]).all(axis=1)
-    refitted = learn(vectors, labels).training_targets.folds
+    refitted = learn(kind, ROWS, labels).training_targets.folds
     np.testing.assert_array_equal(refitted[:EARLIER], right.training_targets.folds)
+    assert held_out.any()
     assert same[refitted == 4].all()
-    assert same[refitted != 4].mean() < 0.01, "the other folds did learn from the wrong labels"
+    if kind == "text":
+        assert same.all(), (
+            "only the texts are read by what an earlier fit has learned, and no label is in that"
+        )
+    else:
+        assert same[refitted != 4].mean() < 0.05, "the other folds did learn from the wrong labels"
 
 
 def test_a_start_changes_the_path_and_hardly_the_scores() -> None:
-    vectors, labels = blobs(ROWS)
-    earlier = learn(vectors[:EARLIER], labels[:EARLIER]).fold_models
-    cold, warm = (linear_logits(learn(vectors, labels, each)) for each in (None, earlier))
+    labels = drawn_labels()
+    earlier = learn("precomputed", EARLIER, labels).fold_models
+    cold, warm = (linear_logits(learn("precomputed", ROWS, labels, each)) for each in (None, earlier))
     assert (cold != warm).any()
     shares = [np.exp(each - np.logaddexp.reduce(each, axis=1, keepdims=True)) for each in (cold, warm)]
     assert np.abs(shares[0] - shares[1]).max() < 0.03
+
+
+def test_a_refit_reads_texts_by_the_basis_of_the_fit_before_until_it_is_outgrown() -> None:
+    labels = drawn_labels()
+    first = learn("text", 640, labels).fold_models
+    second = learn("text", EARLIER, labels, first).fold_models
+    third = learn("text", ROWS, labels, second).fold_models
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert second.basis is first.basis
+    assert third.basis is not first.basis, f"{ROWS} traces are more than {fold_models.OUTGROWN} times 640"
 
 
 def earlier_models(count: int = 3, names: tuple[str, ...] = NAMES) -> FoldModels:
@@ -127,3 +173,21 @@ def test_traces_with_the_same_text_and_another_vector_are_two() -> None:
     vectors = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0]], dtype=np.float32)
     keys = trace_keys(Features(["x", "x", "x"], vectors))
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_basis_finds_its_texts_by_their_keys() -> None:
+    """It was learned from the last twenty traces of a fit."""
+    earlier = earlier_models()
+    nothing = np.zeros(2, dtype=np.int64)
+    vocabulary = Vocabulary(np.zeros(1, dtype=np.int32), nothing, nothing, nothing, nothing, 20)
+    learned = LearnedBasis(TextBasis(vocabulary, np.eye(2, dtype=np.float32)), earlier.traces.keys[10:])
+    earlier = replace(earlier, basis=learned)
+    traces = grown(earlier)
+    assert len(traces.keys) > fold_models.OUTGROWN * 20
+    assert earlier.basis_of(traces) is None, "it is outgrown"
+    fewer = replace(traces, keys=traces.keys[:30], folds=traces.folds[:30])
+    basis = earlier.basis_of(fewer)
+    assert basis is not None
+    np.testing.assert_array_equal(fewer.keys[basis.rows], learned.keys)
+    gone = replace(fewer, keys=fewer.keys[:29], folds=fewer.folds[:29])
+    assert earlier.basis_of(gone) is None, "what has gone may be a text that was forgotten"
