@@ -8,6 +8,7 @@ import numpy as np
 
 from infra.bench.corpora import Split
 from models.features import Features
+from models.featurizers.row_blocks import row_blocks
 
 STEP = 0.3
 """Of a vector, relative to its length: leaves a cosine of .96 to the original."""
@@ -48,8 +49,10 @@ def grown(split: Split, size: int, seed: int) -> Split:
     drawn = split.take(numbers.integers(0, len(split), size).tolist())
     texts, vectors = drawn.rows.texts, drawn.rows.embeddings
     if vectors is not None:
-        steps = numbers.standard_normal(vectors.shape, dtype=np.float32) / np.sqrt(vectors.shape[1])
-        vectors = vectors + STEP * np.linalg.norm(vectors, axis=1, keepdims=True) * steps
+        for block in row_blocks(len(vectors), 4 * vectors.shape[1]):
+            rows = vectors[block]
+            steps = numbers.standard_normal(rows.shape, dtype=np.float32) / np.sqrt(rows.shape[1])
+            rows += STEP * np.linalg.norm(rows, axis=1, keepdims=True) * steps
     if texts is not None:
         generator = random.Random(seed)
         texts = [with_typing_errors(text, generator) for text in texts]

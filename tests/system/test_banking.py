@@ -114,6 +114,7 @@ def measured(deployment: Deployment, stream: Banking, labels: list[Label]) -> di
         "promoted": sum(event.kind is EventKind.PROMOTED for event in events),
         "refused": sum(event.kind is EventKind.REFUSED for event in events),
         "to_first_label_s": median_refit_latency(events, answered),
+        **refit_stages(events, answered),
     }
 
 
@@ -122,12 +123,33 @@ def median_refit_latency(events: list[Event], answered: list[Label]) -> float:
     triggered = {
         event.details["version"]: event.details["newest"] for event in events if event.kind is EventKind.REFIT
     }
+    took = sorted(at - triggered[version] for version, at in first_labels(answered).items())
+    return took[len(took) // 2] / 1000 if took else float("nan")
+
+
+def refit_stages(events: list[Event], answered: list[Label]) -> dict[str, float]:
+    """Median seconds of each stage of the refits that went live, from the newest trace to the first label."""
+    begun = {event.details["version"]: event for event in events if event.kind is EventKind.REFIT}
+    live = {event.details["version"]: event for event in events if event.kind is EventKind.PROMOTED}
+    first = first_labels(answered)
+    versions = [version for version in live if version in first]
+    fits = {version: round(1000 * live[version].details["seconds"]) for version in versions}
+    stages = {
+        "until_refit_s": [begun[version].at - begun[version].details["newest"] for version in versions],
+        "fit_s": list(fits.values()),
+        "around_fit_s": [live[version].at - begun[version].at - fits[version] for version in versions],
+        "until_label_s": [first[version] - live[version].at for version in versions],
+    }
+    return {name: sorted(each)[len(each) // 2] / 1000 for name, each in stages.items() if each}
+
+
+def first_labels(answered: list[Label]) -> dict[str, int]:
+    """When each version gave its first label, Unix milliseconds."""
     first: dict[str, int] = {}
     for label in answered:
         if label.policy is not None:
             first[label.policy] = min(first.get(label.policy, label.labelled_at), label.labelled_at)
-    took = sorted(at - triggered[version] for version, at in first.items())
-    return took[len(took) // 2] / 1000 if took else float("nan")
+    return first
 
 
 def assert_kept(figures: dict[str, float]) -> None:

@@ -33,4 +33,6 @@ def test_growth_is_measured_cold_and_warm(small: Path, monkeypatch: pytest.Monke
         figures["vectors, 900 traces: cold fit"].value
     )
     assert figures["vectors, 300 traces: peak memory"].value > 50
+    assert [row[0] for row in result.tables[1].rows] == [row[0] for row in result.tables[0].rows]
+    assert figures["vectors, 900 traces: memory of a trainer's window"].value > 50
     assert figures["vectors: warm fit, from 300 to 900 traces"].reference_value == 3.0
