@@ -5,6 +5,7 @@ ModelError
 ├── TrainingError    traces can't be learned from: unreadable, none, of unequal lengths, not finite
 ├── FitRefused       no target passed the gate, and the policy was asked for
 ├── CheckpointUnusable  an LLM's file is damaged, or of a kind that can't be read
+├── UnreadableDecision  a reply of an API for decisions is none
 └── EmbedderError    an encoder can't be opened, or failed on texts
     ├── EncoderChanged  a server makes other vectors than before under the same name
     ├── TextRefused  an encoder refuses this text, though it takes others
@@ -38,6 +39,10 @@ class FitRefused(ModelError):
 
 class CheckpointUnusable(ModelError):
     """An LLM's file is damaged, or of a kind that can't be read; says which file and why."""
+
+
+class UnreadableDecision(ModelError):
+    """A reply of an API for decisions is none; says what it lacks."""
 
 
 class EmbedderError(ModelError):

@@ -16,11 +16,11 @@ import httpx2
 import openai
 
 from schemas.config import TeacherConfig
-from streams.teacher import decisions, systemone
 from streams.teacher.address import Address
 from streams.teacher.chat import ModelOutput, parse_completion
 from streams.teacher.choice import ChosenLabel
 from streams.teacher.connections import Connections
+from streams.teacher.decisions import decision_api, decision_request, parse_decision
 from streams.teacher.failures import call_failure, timed_out
 from streams.teacher.key_variables import KeyVariables
 from streams.teacher.parameters import (
@@ -82,14 +82,11 @@ class Endpoints:
             TeacherMisconfigured, TeacherAway, TeacherFailed: as in `complete`.
             UnreadableAnswer: the answer is no choice.
         """
-
-        if config.api == "systemone":
-            asked = {"model": address.model, **systemone.systemone_request(text, config)}
-            body = await self._call(address, config, systemone.PATH, asked, no_parameters)
-            return systemone.parse_systemone(body, str(address))
-        asked = {"model": address.model, **decisions.decision_request(text, config)}
-        body = await self._call(address, config, decisions.PATH, asked, decision_parameters)
-        return decisions.parse_decision(body, str(address))
+        api = decision_api(config)
+        parameters = no_parameters if config.api == "systemone" else decision_parameters
+        asked = {"model": address.model, **decision_request(text, config)}
+        body = await self._call(address, config, api.path, asked, parameters)
+        return parse_decision(api, body, str(address))
 
     async def aclose(self) -> None:
         """Close every connection."""

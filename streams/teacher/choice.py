@@ -2,13 +2,12 @@
 
 from msgspec import Struct
 
+from models.decision_api import MOST_LABELS
 from schemas.config import TeacherConfig
 from schemas.messages import Usage
 from streams.errors import TeacherMisconfigured
 from streams.teacher.known_labels import known_examples
 from streams.teacher.prompt import instructions
-
-_MOST_CHOICES = 255
 
 
 class ChosenLabel(Struct, frozen=True):
@@ -31,10 +30,10 @@ def choices_of(config: TeacherConfig) -> tuple[str, ...]:
         TeacherMisconfigured: these APIs do not take so few or so many.
     """
     labels = tuple(dict.fromkeys(config.labels))
-    if not 2 <= len(labels) <= _MOST_CHOICES:
+    if not 2 <= len(labels) <= MOST_LABELS:
         raise TeacherMisconfigured(
             f"`teacher.labels` has {len(labels)} labels, but `teacher.api={config.api}` takes 2 to "
-            f"{_MOST_CHOICES}: set `teacher.labels`, or use `teacher.api=chat`"
+            f"{MOST_LABELS}: set `teacher.labels`, or use `teacher.api=chat`"
         )
     return labels
 

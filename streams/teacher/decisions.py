@@ -1,11 +1,10 @@
-"""Decisions: an API that answers a question with one of the labels, and says how likely each of them is."""
+"""Decisions: what the teacher asks an API for decisions, and the label that was chosen."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
-from msgspec import Meta, Struct
-
+from models.decision_api import DECISIONS_API, QUESTION, SYSTEM_ONE_API, DecisionApi
+from models.errors import UnreadableDecision
 from schemas.config import TeacherConfig
 from schemas.messages import Usage
 from streams.errors import TeacherFailed, UnreadableAnswer
@@ -14,7 +13,10 @@ from streams.teacher.choice import ChosenLabel, choice_instructions, choices_of,
 from streams.teacher.failures import reply_failure
 from streams.teacher.known_labels import known_descriptions
 
-PATH = "/decisions"
+
+def decision_api(config: TeacherConfig) -> DecisionApi:
+    """The API that the config names."""
+    return SYSTEM_ONE_API if config.api == "systemone" else DECISIONS_API
 
 
 def decision_request(text: str, config: TeacherConfig) -> Mapping[str, Any]:
@@ -23,44 +25,17 @@ def decision_request(text: str, config: TeacherConfig) -> Mapping[str, Any]:
     Raises:
         TeacherMisconfigured: the API does not take so few or so many labels.
     """
-    described = known_descriptions(config)
-    choices = [_choice(label, described.get(label)) for label in choices_of(config)]
-    question = {"type": "choice", "instructions": choice_instructions(config), "choices": choices}
-    return {"input": text, "questions": [question]}
+    api = decision_api(config)
+    question = api.questions(choice_instructions(config), choices_of(config), known_descriptions(config))
+    return {api.text: text, **question}
 
 
-class _Probability(Struct):
-    value: str | bool
-    probability: float
-
-
-class _ChoiceAnswer(Struct):
-    type: str
-    choice: str | bool | None = None
-    confidence: float | None = None
-    probabilities: tuple[_Probability, ...] = ()
-
-
-class _InputDetails(Struct):
-    cached_tokens: int | None = None
-
-
-class _DecisionTokens(Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    input_tokens_details: _InputDetails | None = None
-
-
-class _DecisionReply(Struct):
-    answers: Annotated[list[_ChoiceAnswer], Meta(min_length=1)]
-    usage: _DecisionTokens | None = None
-
-
-def parse_decision(body: bytes, asked: str) -> ChosenLabel:
+def parse_decision(api: DecisionApi, body: bytes, asked: str, question: str = QUESTION) -> ChosenLabel:
     """The label that was chosen, as it was sent.
 
     Args:
         asked: who, for messages.
+        question: its name, where it has one.
 
     Raises:
         TeacherFailed: the model declined to answer.
@@ -68,31 +43,16 @@ def parse_decision(body: bytes, asked: str) -> ChosenLabel:
         TeacherError: the body is an error with a status of its own, or no decision.
     """
     try:
-        decision = msgspec.json.decode(body, type=_DecisionReply)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise reply_failure(body, asked, f"not a decision ({error})") from error
-    answer = decision.answers[0]
-    if answer.type == "refusal":
+        decision = api.read(body, question)
+    except UnreadableDecision as error:
+        raise reply_failure(body, asked, str(error)) from error
+    if decision.kind == "refusal":
         raise TeacherFailed(f"{asked}: the model declined to answer")
-    if not isinstance(answer.choice, str):
-        raise UnreadableAnswer(f"the model gave {quote(answer.type)} where one of the labels was due")
-    return ChosenLabel(answer.choice, _probability(answer), _usage(decision.usage))
-
-
-def _choice(label: str, description: str | None) -> dict[str, str]:
-    return {"value": label} if description is None else {"value": label, "description": description}
-
-
-def _probability(answer: _ChoiceAnswer) -> float | None:
-    for one in answer.probabilities:
-        if one.value == answer.choice:
-            return within_one(one.probability)
-    return None if answer.confidence is None else within_one(answer.confidence)
-
-
-def _usage(tokens: _DecisionTokens | None) -> Usage | None:
-    if tokens is None:
-        return None
-    details = tokens.input_tokens_details
-    cached = details.cached_tokens if details else None
-    return Usage(tokens.input_tokens or 0, tokens.output_tokens or 0, cached or 0)
+    if decision.choice is None:
+        raise UnreadableAnswer(f"the model gave {quote(decision.kind)} where one of the labels was due")
+    probability = decision.probabilities.get(decision.choice, decision.confidence)
+    return ChosenLabel(
+        decision.choice,
+        None if probability is None else within_one(probability),
+        None if decision.tokens is None else Usage(*decision.tokens),
+    )

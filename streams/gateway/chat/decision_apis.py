@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from models.decision_api import DECISIONS_API, SYSTEM_ONE_API
 from streams.errors import TeacherError, UnreadableAnswer
 from streams.gateway.chat.answer_api import JSON, AnswerBody
 from streams.gateway.chat.completion import SurrogateCompletion
@@ -15,7 +16,6 @@ from streams.gateway.chat.forms import AssistantMessage
 from streams.gateway.chat.upstream_reply import UpstreamReply
 from streams.teacher.choice import ChosenLabel
 from streams.teacher.decisions import parse_decision
-from streams.teacher.systemone import parse_systemone
 
 _ASKED = "the LLM"
 _NO_TOKENS: dict[str, Any] = {
@@ -53,7 +53,7 @@ class DecisionsApi:
 
     def read(self, plain: bytes) -> UpstreamReply:
         try:
-            return _reply(parse_decision(plain, _ASKED))
+            return _reply(parse_decision(DECISIONS_API, plain, _ASKED))
         except TeacherError as error:
             raise UnreadableAnswer(str(error)) from error
 
@@ -83,7 +83,7 @@ class SystemOneApi:
 
     def read(self, plain: bytes) -> UpstreamReply:
         try:
-            return _reply(parse_systemone(plain, _ASKED, self.name))
+            return _reply(parse_decision(SYSTEM_ONE_API, plain, _ASKED, self.name))
         except TeacherError as error:
             raise UnreadableAnswer(str(error)) from error
 

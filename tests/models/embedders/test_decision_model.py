@@ -45,7 +45,7 @@ def test_a_label_that_the_model_leaves_out_is_as_unlikely_as_can_be() -> None:
 NONE: dict[str, Any] = {"answers": [{"type": "choice", "choice": "track"}]}
 FAULTS: dict[str, tuple[Callable[[dict[str, Any]], Answer], str]] = {
     "no probabilities": (lambda _: (200, NONE), "no probabilities of the labels"),
-    "no answer": (lambda _: (200, {"answers": []}), "no probabilities of the labels"),
+    "no answer": (lambda _: (200, {"answers": []}), "response is no decision"),
     "another shape": (lambda _: (200, {"data": []}), "response is no decision"),
     "no JSON": (lambda _: (200, b"<html>"), "response is no decision"),
     "not there": (lambda _: (404, {}), "check the address"),
