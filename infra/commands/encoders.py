@@ -1,14 +1,12 @@
 """encoders: list the encoders behind addresses that workers have met, and forget one that was changed."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, note, result
-from infra.serve.servers import client_settings, redis_connection
+from infra.serve.servers import ask_redis, client_settings
 from streams.state.encoder_references import EncoderReferences
 
 commands = typer.Typer()
@@ -19,13 +17,11 @@ encoders = typer.Typer(
 )
 commands.add_typer(encoders, name="encoders")
 
-Answer = TypeVar("Answer")
-
 
 @encoders.command("list", epilog=examples("encoders list", "encoders list --json"))
 def encoders_list(json: AsJson = False) -> None:
     """Show the ids of the encoders, and how many numbers a vector of each has."""
-    found = _with_references(EncoderReferences.dimensions)
+    found = ask_redis(client_settings(), EncoderReferences, EncoderReferences.dimensions)
     if json:
         result({"encoders": [{"id": name, "dimension": found[name]} for name in sorted(found)]})
         return
@@ -44,17 +40,7 @@ def encoders_forget(
     Policies that were fitted with the old model read the new one's vectors from then on, so pause their tasks
     or roll them back before, unless the two models differ in speed alone.
     """
-    if not _with_references(lambda references: references.forget(name)):
+    if not ask_redis(client_settings(), EncoderReferences, lambda references: references.forget(name)):
         note(f"there is no encoder {name}; `understudy encoders list` shows them")
         raise typer.Exit(1)
     note(f"{name} is forgotten: workers open it again within a minute, whatever its vectors are")
-
-
-def _with_references(use: Callable[[EncoderReferences], Awaitable[Answer]]) -> Answer:
-    settings = client_settings()
-
-    async def run() -> Answer:
-        async with redis_connection(settings) as connection:
-            return await use(EncoderReferences(connection, settings.keys))
-
-    return asyncio.run(run())

@@ -1,15 +1,13 @@
 """keys: make, list and revoke the keys with which apps call the gateway."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
 
 from infra.console.examples import examples
 from infra.console.output import AsJson, customers_data, line, note, raw_line, result
-from infra.serve.servers import client_settings, redis_connection
+from infra.serve.servers import ask_redis, client_settings
 from schemas.api_keys import ApiKey, KeyName
 from schemas.chat import MODES, Mode
 from schemas.config import EVERY_TASK, task_of
@@ -25,8 +23,6 @@ keys = typer.Typer(
     help="Make, list and revoke the keys with which apps call the gateway.", no_args_is_help=True
 )
 commands.add_typer(keys, name="keys")
-
-Answer = TypeVar("Answer")
 
 
 @keys.command(
@@ -52,7 +48,7 @@ def keys_create(
 ) -> None:
     """Make a key and print it, this once: only a hash of it is kept."""
     token, key = create_key(_name(name), _tasks(task), _mode(mode), unix_ms(), operate=operate)
-    is_first = _with_keys(lambda store: _add(store, key))
+    is_first = ask_redis(client_settings(), ApiKeys, lambda store: _add(store, key))
     if json:
         kept = {"id": key.id, "name": key.name, "tasks": key.tasks, "mode": key.mode, "operate": key.operate}
         customers_data({"key": token, **kept})  # all else that looks like a key is masked
@@ -69,7 +65,9 @@ def keys_create(
 @keys.command("list", epilog=examples("keys list", "keys list --json"))
 def keys_list(json: AsJson = False) -> None:
     """Show the keys, without their secrets."""
-    found = sorted(_with_keys(ApiKeys.all).values(), key=lambda key: key.created_at)
+    found = sorted(
+        ask_redis(client_settings(), ApiKeys, ApiKeys.all).values(), key=lambda key: key.created_at
+    )
     if json:
         hidden = [
             {name: value for name, value in msgspec.to_builtins(key).items() if name != "hash"}
@@ -90,11 +88,12 @@ def keys_revoke(
     number: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it.")],
 ) -> None:
     """Revoke a key; gateways refuse it within seconds."""
-    if not _with_keys(lambda store: store.remove(number)):
+    settings = client_settings()
+    if not ask_redis(settings, ApiKeys, lambda store: store.remove(number)):
         note(f"there is no key {number}; `understudy keys list` shows them")
         raise typer.Exit(1)
     note(f"key {number} is revoked")
-    if not _with_keys(ApiKeys.all):
+    if not ask_redis(settings, ApiKeys, ApiKeys.all):
         note(
             "no key is left: from now on a gateway on loopback answers anybody on its machine, others nobody"
         )
@@ -105,16 +104,6 @@ async def _add(store: ApiKeys, key: ApiKey) -> bool:
     found = await store.all()
     await store.add(key)
     return not found
-
-
-def _with_keys(use: Callable[[ApiKeys], Awaitable[Answer]]) -> Answer:
-    settings = client_settings()
-
-    async def run() -> Answer:
-        async with redis_connection(settings) as connection:
-            return await use(ApiKeys(connection, settings.keys))
-
-    return asyncio.run(run())
 
 
 def _name(given: str) -> str:

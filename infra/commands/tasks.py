@@ -1,10 +1,9 @@
 """tasks: list and retire tasks, and make tasks of calls that name none."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from getpass import getuser
 from socket import gethostname
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -15,12 +14,11 @@ from infra.console.policy_options import TaskArgument
 from infra.serve.config_topic import read_overrides, write_config
 from infra.serve.known_tasks import KnownTask, list_tasks, retire_task
 from infra.serve.proposed_tasks import accepting_fields
-from infra.serve.servers import client_settings, redis_connection
+from infra.serve.servers import ask_redis, client_settings
 from schemas.chat import MODES, Mode
 from schemas.config import NOTHING, Override, config_of, overlay
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
-from streams.settings import Settings
 from streams.state.proposed_tasks import CountedProposal, ProposedTasks
 from streams.status.sentences import local_time
 
@@ -31,7 +29,6 @@ tasks = typer.Typer(
 )
 commands.add_typer(tasks, name="tasks")
 
-Answer = TypeVar("Answer")
 Hash = Annotated[str, typer.Argument(metavar="HASH", help="As `tasks proposed` shows it.")]
 _LABELS = 8
 
@@ -75,7 +72,7 @@ def tasks_retire(
 def tasks_proposed(json: AsJson = False) -> None:
     """Show which calls of chat completions name no task, by kind: those with the most calls first."""
     settings = client_settings()
-    found = _with_proposals(settings, ProposedTasks.all)
+    found = ask_redis(settings, ProposedTasks, ProposedTasks.all)
     known = {
         kind: task
         for task, override in read_overrides(settings).items()
@@ -106,7 +103,8 @@ def tasks_accept(
     """
     settings, wanted = client_settings(), None if mode is None else _mode(mode)
     proposal = next(
-        (one.task for one in _with_proposals(settings, ProposedTasks.all) if one.task.hash == kind), None
+        (one.task for one in ask_redis(settings, ProposedTasks, ProposedTasks.all) if one.task.hash == kind),
+        None,
     )
     if proposal is None:
         note(f"no calls {kind} are proposed; `understudy tasks proposed` shows which are")
@@ -121,7 +119,7 @@ def tasks_accept(
 
     write_config(settings, decide)
     override, remarks = decided[-1]
-    _with_proposals(settings, lambda store: store.remove(kind))
+    ask_redis(settings, ProposedTasks, lambda store: store.remove(kind))
     result(override)
     for remark in remarks:
         note(remark)
@@ -130,7 +128,7 @@ def tasks_accept(
 @tasks.command("dismiss", epilog=examples("tasks dismiss 1f2e3d4c5b6a"))
 def tasks_dismiss(kind: Hash) -> None:
     """Forget calls of one kind; they are proposed again when more of them come."""
-    if not _with_proposals(client_settings(), lambda store: store.remove(kind)):
+    if not ask_redis(client_settings(), ProposedTasks, lambda store: store.remove(kind)):
         note(f"no calls {kind} are proposed; `understudy tasks proposed` shows which are")
         raise typer.Exit(1)
     note(f"{kind} is forgotten")
@@ -163,14 +161,6 @@ def _as_json(one: CountedProposal) -> dict[str, Any]:
         "labels": task.labels,
         "begins": task.begins,
     }
-
-
-def _with_proposals(settings: Settings, use: Callable[[ProposedTasks], Awaitable[Answer]]) -> Answer:
-    async def run() -> Answer:
-        async with redis_connection(settings) as connection:
-            return await use(ProposedTasks(connection, settings.keys))
-
-    return asyncio.run(run())
 
 
 def _mode(given: str) -> Mode:

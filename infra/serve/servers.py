@@ -3,12 +3,14 @@
 Embedded servers write down where they listen, so that `understudy ask` in another terminal finds them.
 """
 
+import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from pydantic import SecretStr
 
@@ -24,11 +26,15 @@ from infra.serve.server_note import (
     read_note,
     refuse_second,
 )
+from schemas.redis_keys import Keys
 from streams.errors import InvalidSettings, StateUnavailable
 from streams.kafka.clients import check_options
 from streams.kafka.topic_admin import create_missing, trigger_auto_create
 from streams.settings import PREFIX, Settings, load_settings
 from streams.state.connection import Connection
+
+Store = TypeVar("Store")
+Answer = TypeVar("Answer")
 
 _BOOTSTRAP = "bootstrap.servers"
 _KAFKA_VARIABLE, _REDIS_VARIABLE = f"{PREFIX}KAFKA__BOOTSTRAP_SERVERS", f"{PREFIX}REDIS__URL"
@@ -164,6 +170,20 @@ async def redis_connection(settings: Settings) -> AsyncIterator[Connection]:
         ) from error
     finally:
         await connection.aclose()
+
+
+def ask_redis(
+    settings: Settings,
+    open_store: Callable[[Connection, Keys], Store],
+    ask: Callable[[Store], Awaitable[Answer]],
+) -> Answer:
+    """What a store in Redis answers, over a connection of its own. Raises as `redis_connection`."""
+
+    async def run() -> Answer:
+        async with redis_connection(settings) as connection:
+            return await ask(open_store(connection, settings.keys))
+
+    return asyncio.run(run())
 
 
 def _running(settings: Settings) -> Embedded | None:
