@@ -81,7 +81,7 @@ class TopicFinding:
 
 
 @dataclass(slots=True)
-class _Partition:
+class _SearchedPartition:
     """Attributes:
     cut: offset up to which it holds nothing but what is sought; None before the first message.
     leading: messages before that.
@@ -99,9 +99,9 @@ def search(settings: Settings, topic: str, sought: Sought) -> tuple[TopicFinding
     Raises:
         KafkaFailed: the topic can't be read.
     """
-    finding, partitions, newest = TopicFinding(topic), dict[int, _Partition](), 0
+    finding, partitions, newest = TopicFinding(topic), dict[int, _SearchedPartition](), 0
     for message in _messages(settings, topic):
-        partition = partitions.setdefault(message.partition() or 0, _Partition())
+        partition = partitions.setdefault(message.partition() or 0, _SearchedPartition())
         about = request_of(message)
         if about is not None and sought.covers(about, time_of(message)):
             finding.messages += 1

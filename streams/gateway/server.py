@@ -49,7 +49,7 @@ class GatewayServer(Service):
         allow_open_files(self._settings.connections)
         listening = listen(self._settings)
         host, port = listening.getsockname()[:2]
-        self._server = _Server(self._config())
+        self._server = _HttpServer(self._config())
         self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
         await self._server.is_up.wait()
         scheme = "https" if self._settings.ssl_certfile else "http"
@@ -79,7 +79,7 @@ class GatewayServer(Service):
         )
 
 
-class _Server(uvicorn.Server):
+class _HttpServer(uvicorn.Server):
     """Leaves the signals to the worker, and says when it takes connections."""
 
     def __init__(self, config: uvicorn.Config) -> None:

@@ -124,7 +124,7 @@ def _count(metrics: MetricRegistry, role: str, metric: Any, amount: int) -> None
 _OWNED = "active"
 
 
-class _Partition(msgspec.Struct):
+class _PartitionStatistics(msgspec.Struct):
     """Offsets are negative where they are not known.
 
     Attributes:
@@ -156,7 +156,7 @@ class _Partition(msgspec.Struct):
 
 
 class _Topic(msgspec.Struct):
-    partitions: dict[str, _Partition] = {}
+    partitions: dict[str, _PartitionStatistics] = {}
 
 
 class _Statistics(msgspec.Struct):

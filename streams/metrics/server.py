@@ -55,7 +55,7 @@ class MetricsServer(Service):
     def _listen(self) -> WSGIServer:
         host, port = self._settings.host, self._settings.port or 0
         try:
-            return make_server(host, port, self._answer, _Server, _Quiet)
+            return make_server(host, port, self._answer, _MetricsServer, _Quiet)
         except OSError as error:
             problem = (
                 f"`metrics__port` (UNDERSTUDY_METRICS__PORT): can't listen on {host}:{port}: "
@@ -87,7 +87,7 @@ def _health(problems: list[str]) -> Response:
     return "503 Service Unavailable", _TEXT, "".join(f"{problem}\n" for problem in problems).encode()
 
 
-class _Server(ThreadingMixIn, WSGIServer):
+class _MetricsServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def server_bind(self) -> None:

@@ -18,7 +18,7 @@ PROMPTLY = 1_000
 OTHER = "other"
 
 
-class Client:
+class AskingClient:
     """Asks one question at a time, which either a label or a deferral ends."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -27,7 +27,7 @@ class Client:
         self._deferrals = Inbox[Deferral](deployment, deployment.topics.deferrals, decoded(DEFERRAL))
         self._asked = 0
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> "AskingClient":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -91,7 +91,7 @@ def test_config_changes_routing_within_a_second(
 
 
 def test_a_task_s_config_overrides_that_for_all(routed: Deployment) -> None:
-    with Client(routed) as client:
+    with AskingClient(routed) as client:
         assert (client.fate(), client.fate(OTHER)) == (Reason.ACCEPTED, Reason.ACCEPTED)
         routed.configure(TASK, paused=False)
         routed.configure("*", audit_rate=0.0, paused=True)
@@ -104,7 +104,7 @@ def test_a_task_s_config_overrides_that_for_all(routed: Deployment) -> None:
 def test_an_invalid_config_changes_nothing(routed: Deployment) -> None:
     """One event names all of its problems."""
     with (
-        Client(routed) as client,
+        AskingClient(routed) as client,
         Inbox(routed, routed.topics.events, decoded(EVENT)) as events,
     ):
         routed.configure(TASK, paused=True)

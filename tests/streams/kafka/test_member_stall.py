@@ -12,7 +12,7 @@ from streams.kafka.member_stall import LOOK, MemberStallWatch
 TOPIC = "requests"
 
 
-class Client:
+class ScriptedPositions:
     """Consumer of some partitions.
 
     Attributes:
@@ -51,7 +51,7 @@ class Member:
     """A watch over a client, with a clock of its own."""
 
     def __init__(self, **ends: int) -> None:
-        self.client: Any = Client(**ends)
+        self.client: Any = ScriptedPositions(**ends)
         self.now = 0.0
         self.watch = MemberStallWatch(TOPIC, lambda: self.now)
         self.watch.add([TopicPartition(TOPIC, number) for number in self.client.ends])

@@ -18,7 +18,7 @@ HELD = 5
 """Messages of the partition."""
 
 
-class Client:
+class StallingConsumer:
     """Consumer of one partition; gives `most` messages, `at_once` in a batch, and then nothing.
 
     Attributes:
@@ -77,7 +77,7 @@ class Reader(TopicReader):
 
 async def test_another_client_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stall, "LOOK", 0.0)
-    clients = [Client(2), Client(1), Client(HELD)]
+    clients = [StallingConsumer(2), StallingConsumer(1), StallingConsumer(HELD)]
     opened = iter(clients)
     reader = Reader(lambda: next(opened))
     await reader.start()
@@ -92,9 +92,11 @@ async def test_kafka_may_be_away_where_another_client_is_opened(monkeypatch: pyt
     monkeypatch.setattr(stall, "LOOK", 0.0)
     monkeypatch.setattr(topic_reader, "_AGAIN", 0.0)
     away = KafkaFailed("Kafka is away")
-    opened: Iterator[Client | KafkaFailed] = iter([Client(2), away, away, Client(HELD)])
+    opened: Iterator[StallingConsumer | KafkaFailed] = iter(
+        [StallingConsumer(2), away, away, StallingConsumer(HELD)]
+    )
 
-    def connect() -> Client:
+    def connect() -> StallingConsumer:
         one = next(opened)
         if isinstance(one, KafkaFailed):
             raise one
@@ -111,7 +113,7 @@ async def test_another_client_reads_on_after_the_last_message_of_a_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stall, "LOOK", 0.0)
-    clients = [Client(3, at_once=3), Client(HELD, at_once=HELD + 1)]
+    clients = [StallingConsumer(3, at_once=3), StallingConsumer(HELD, at_once=HELD + 1)]
     opened = iter(clients)
     reader = Reader(lambda: next(opened))
     await reader.start()
@@ -126,7 +128,7 @@ async def test_another_client_reads_on_after_the_last_message_of_a_batch(
 )
 def test_it_takes_two_looks(reached: int, is_away: bool, is_stalled: bool) -> None:
     now = [0.0]
-    client: Any = Client()
+    client: Any = StallingConsumer()
     client.is_away = is_away
     watch = StallWatch("labels", lambda: now[0])
     found = []
@@ -138,7 +140,7 @@ def test_it_takes_two_looks(reached: int, is_away: bool, is_stalled: bool) -> No
 
 def test_progress_begins_anew() -> None:
     now = [0.0]
-    client: Any = Client()
+    client: Any = StallingConsumer()
     watch = StallWatch("labels", lambda: now[0])
     now[0] += stall.LOOK
     assert not watch.is_stalled(client, {0: 3})
