@@ -75,6 +75,7 @@ async def test_without_probabilities_its_confidence_counts(
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
+        ({"type": "refusal"}, "declined"),
         ({"type": "score"}, "'score' where one of the labels was due"),
         ({"choice": "parcel"}, "none of the 2 labels"),
     ],
