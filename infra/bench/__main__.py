@@ -10,7 +10,7 @@ import sys
 
 import msgspec
 
-from infra.bench import encoders, fit, growth, out_of_scope, probes, rebalance, scoring
+from infra.bench import criteria, encoders, fit, growth, out_of_scope, probes, rebalance, scoring
 from infra.bench.chaos.measure import measure as chaos
 from infra.bench.dashboard.measure import measure as dashboard
 from infra.bench.drift.measure import measure as drift
@@ -40,6 +40,7 @@ MEASURES = {
     "latency": latency,
     "encoders": encoders.measure,
     "probes": probes.measure,
+    "criteria": criteria.measure,
     "rebalance": rebalance.measure,
     "idle": idle,
     "guarantee": guarantee,

@@ -202,6 +202,16 @@ def probes(
     show(run_benchmark("probes", BenchRequest(str(data_folder(data)), sizes=(traces,), out=kept)), json)
 
 
+@bench.command(epilog=examples("bench criteria", "bench criteria --texts 48"))
+def criteria(
+    texts: Annotated[int, typer.Option(min=8, help="Texts that each contestant reads in a run.")] = 24,
+    runs: Runs = LEAST_RUNS,
+    json: AsJson = False,
+) -> None:
+    """What a small LLM takes to read a text for three tasks, with a prompt each and with one for all."""
+    show(run_benchmark("criteria", BenchRequest(runs=runs, sizes=(texts,))), json)
+
+
 @bench.command(epilog=examples("bench rebalance", "bench rebalance --runs 3"))
 def rebalance(runs: Runs = 5, json: AsJson = False) -> None:
     """How long partitions stand still while a second router joins, by each group protocol of Kafka."""
