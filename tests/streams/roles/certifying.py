@@ -18,6 +18,7 @@ from streams.certify.status import CertificateStatus
 from streams.certify.topic_log import TopicLog
 from streams.drift.deferrals import DeferralReport
 from streams.roles.certify import AuditCertifier
+from streams.rollout.alarm_response import AlarmResponse
 from streams.rollout.trials import TrialJudge
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
@@ -92,7 +93,9 @@ class Deployment:
     now: int = 10_000_000
     alarms: list[tuple[str, str, AlarmEvidence]] = field(default_factory=list)
     answers: list[str | Exception | None] = field(default_factory=list)
+    response: AlarmResponse | None = None
     report: DeferralReport | None = None
+    report_failures: list[Exception] = field(default_factory=list)
 
     @property
     def registry(self) -> Registry:
@@ -121,6 +124,8 @@ class Deployment:
         )
 
     async def on_deferral_drift(self, task: str, version: str, state: DeferralState) -> None:
+        if self.report_failures:
+            raise self.report_failures.pop()
         if self.report is None:
             refits = RefitQueue(self.connection, self.keys)
             self.report = DeferralReport(self.live, self.registry, refits, self.told)
@@ -128,6 +133,8 @@ class Deployment:
 
     async def on_alarm(self, task: str, version: str, evidence: AlarmEvidence) -> str | None:
         self.alarms.append((task, version, evidence))
+        if self.response is not None:
+            return await self.response(task, version, evidence)
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Exception):
             raise answer

@@ -81,20 +81,13 @@ async def test_folds_at_the_same_time_report_once(deployment: Deployment) -> Non
     assert len(await refits(deployment)) == len(deployment.told.events) == 1
 
 
-async def test_a_report_that_failed_is_made_again(
-    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_report_that_failed_is_made_again(deployment: Deployment) -> None:
     await publish(deployment, "v1")
     certify = await deployment.certifier()
     batch = [deployment.traces.add(deferred(number)) for number in range(REQUESTS)]
-
-    async def fail(*_: object) -> None:
-        raise StateUnavailable("away")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(certify, "_on_deferral_drift", fail)
-        with pytest.raises(StateUnavailable):
-            await certify.fold_traces(batch)
+    deployment.report_failures.append(StateUnavailable("away"))
+    with pytest.raises(StateUnavailable):
+        await certify.fold_traces(batch)
     assert await refits(deployment) == []
     await certify.fold_traces(batch)
     assert len(await refits(deployment)) == 1

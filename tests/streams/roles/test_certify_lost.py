@@ -338,7 +338,7 @@ async def test_an_unreadable_serving_state_holds_up_no_other_task(deployment: De
     deployment.live.configure("a", parse_override(b'{"teacher": {"labels": ["yes", "no"]}}'))
     candidate = deployment.keys.candidate("a")
     await deployment.connection.redis.hset(candidate, items=["version", "v2", "mode", "rainbow"])
-    response = AlarmResponse(
+    deployment.response = AlarmResponse(
         deployment.live,
         deployment.registry,
         RefitQueue(deployment.connection, deployment.keys),
@@ -346,7 +346,6 @@ async def test_an_unreadable_serving_state_holds_up_no_other_task(deployment: De
         deployment.told,
     )
     certify = await deployment.certifier()
-    certify._on_alarm = response
     wrong = [replace(one, task="a") for one in audits(60, "a", range(60))]
     batch = [deployment.traces.add(one) for one in [*wrong, *audits(60, "t")]]
     await certify.fold_traces(batch)
