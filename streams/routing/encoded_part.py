@@ -202,8 +202,22 @@ class _Part:
         return decide(self.task, features, len(rows), canary, self._embed_of(rows))
 
     def _embed_of(self, rows: Sequence[int]) -> Embed:
-        """Makes vectors of some of these rows, given by their places among them."""
-        return lambda places, part: self.vectors.embed([rows[place] for place in places.tolist()], part)
+        """Makes vectors of some of these rows, given by their places among them.
+
+        Those of the rows that become traces in any case are made by the same call: a second one would take
+        the part about as long again.
+        """
+
+        def embed(places: NDArray[np.int64], part: int) -> NDArray[np.float32]:
+            asked = [rows[place] for place in places.tolist()]
+            if asked and part == self.number:
+                self.vectors.embed(sorted({*asked, *self._traced_anyway()}), part)
+            return self.vectors.embed(asked, part)
+
+        return embed
+
+    def _traced_anyway(self) -> list[int]:
+        return [row for row in self.rows if self.texts[row].given is not None or self.texts[row].audited]
 
 
 def _canary_mask(texts: Sequence[TextToDecide]) -> list[bool]:

@@ -56,6 +56,25 @@ async def test_a_cascade_encodes_what_becomes_a_trace() -> None:
     ]
 
 
+class CallCounter(ScriptedEmbedder):
+    """Keeps how many texts each call had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[int] = []
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.calls.append(len(texts))
+        return super().embed(texts)
+
+
+async def test_checks_and_open_texts_are_one_call_of_the_encoder() -> None:
+    embedder = CallCounter()
+    out = await Room(embedder, spec=f"text>{SPEC}", audit_rate=1.0).sent(SURE, "no 0.25 0.25", SURE)
+    assert len(deferrals(out)) == 3
+    assert embedder.calls == [3]
+
+
 async def test_vectors_are_made_before_a_first_policy() -> None:
     out = await Room(ScriptedEmbedder(), policy=False).sent("yes 0.75 0.25")
     (found,) = deferrals(out)
