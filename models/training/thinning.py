@@ -47,7 +47,8 @@ def thin_out(
     in_sample[drawn] = True
     others = generator.permutation(np.flatnonzero(~in_sample))
     room = most - len(drawn)
-    codes = np.unique([labels[row] for row in others.tolist()], return_inverse=True)[1]
+    known: dict[str, int] = {}  # an array of a million names would take more memory than the traces
+    codes = np.array([known.setdefault(labels[row], len(known)) for row in others.tolist()], dtype=np.int64)
     of_each = int(LABEL_SHARE * room / (codes.max() + 1))
     first = np.argsort(_place_in_label(codes) >= of_each, kind="stable")
     rows = np.sort(np.concatenate([drawn, others[first[:room]]]))
