@@ -1,8 +1,9 @@
 """Runs each fit in a child process, so that a fit neither stalls the stream nor keeps its memory.
 
-One child waits with everything imported; it runs one fit and ends. The next one is started by `prepare`, once
-the fit's policy is published: starting one takes seconds of CPU, for which the new version would wait. A
-child ends by itself when its parent has died, for any reason. What learns is loaded in the child alone.
+One child waits; it runs one fit and ends. The next one is started by `prepare`, once the fit's policy is
+published. What learns is not loaded here: it takes seconds of CPU. On Linux it is loaded once, in a process
+that children are forked from and that has no data; elsewhere each child loads it. A child ends by itself when
+its parent has died, for any reason.
 
 The fold models of a task's last fit are kept in memory, for its next fit to start from
 (`models.training.fold_models`). After a crash, or in another trainer, the next fit does without.
@@ -11,12 +12,14 @@ The fold models of a task's last fit are kept in memory, for its next fit to sta
 import asyncio
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import NamedTuple
 
 from models.training.fold_models import FoldModels
@@ -24,12 +27,10 @@ from models.training.request import FitRequest
 from models.training.result import FitResult
 from streams.errors import RefitFailed, RefitStopped
 
-_SPAWN = multiprocessing.get_context("spawn")
+_LEARNING = "models.fit"
 _POLITE = 5
 _LOOK = 1.0
 """Seconds of one wait for what the child says."""
-_LEARNING = "models.fit"
-
 
 Progress = Callable[[float, str], None]
 
@@ -117,11 +118,20 @@ class FitProcess:
         # A fit's threads would spin while they wait, and where cores are shared, one fit slows the others:
         # three fits at once on two cores took 1.7 times as long. OpenMP reads this as the child starts.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        self._pipe, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=_child, args=(theirs,), name="refit", daemon=True)
+        context = _context()
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_child, args=(theirs,), name="refit", daemon=True)
         self._process.start()
         theirs.close()
         self._is_ready = True
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_LEARNING])
+    return context
 
 
 def _stopped(task: str) -> RefitStopped:
