@@ -36,7 +36,7 @@ _SHARED = (
 )
 
 
-Reading = Callable[[Sequence[str]], None]
+ReadTexts = Callable[[Sequence[str]], None]
 
 
 def measure(request: BenchRequest) -> Report:
@@ -50,7 +50,7 @@ def measure(request: BenchRequest) -> Report:
     texts, prompts = iter(dict.fromkeys(drawn.rows.texts or ())), _prompts(sorted(set(drawn.labels)))
     with threadpool_limits(1), LanguageModelServer(model := LanguageModel(checkpoint)) as server:
         forgetful = LanguageModel(checkpoint, kept=0)
-        readings: dict[str, Reading] = {
+        readings: dict[str, ReadTexts] = {
             "kept": lambda read: _read(model, prompts[0], read),
             "anew": lambda read: _read(forgetful, prompts[0], read),
             **_three_tasks(f"probe:{server.url}#{NAME}", prompts),
@@ -84,7 +84,7 @@ def _prompts(topics: Sequence[str]) -> list[Prompt]:
     ]
 
 
-def _three_tasks(vectors: str, prompts: Sequence[Prompt]) -> dict[str, Reading]:
+def _three_tasks(vectors: str, prompts: Sequence[Prompt]) -> dict[str, ReadTexts]:
     own = [open_embedder(vectors, prompt) for prompt in prompts]
     one = open_embedder(vectors, Prompt.of(_SHARED, ()))
     return {

@@ -9,7 +9,7 @@ _TEXTS, _SECONDS, _ANSWERED = "encoder.texts.", "encoder.seconds.", "encoder.ans
 @dataclass(frozen=True, slots=True)
 class EncoderUse:
     """Attributes:
-    texts: that were encoded and decided.
+    texts: that were decided with its vectors, made now or kept.
     seconds: that this took.
     answered: requests that the surrogate answered with its vector and no later encoder's.
     """

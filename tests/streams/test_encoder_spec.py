@@ -67,6 +67,19 @@ def test_a_change_that_an_encoder_does_not_read_leaves_it_open() -> None:
     assert probe.prompt.around("hi") == "<|user|>hi"
 
 
+@pytest.mark.parametrize(
+    ("own", "is_shared"), [("{text}\nTopic and tone:", True), ("{labels}\n{text}", False), (None, False)]
+)
+def test_tasks_share_a_probe_whose_prompt_names_no_labels(own: str | None, is_shared: bool) -> None:
+    topic, tone = (
+        encoder_spec(Config(embedder=embedder, teacher=TeacherConfig(labels=labels), probe_prompt=own))
+        for embedder, labels in ((PROBE, ("refund", "track")), (f"text>{PROBE}", ("angry", "pleased")))
+    )
+    assert topic is not None
+    assert tone is not None
+    assert (topic.parts == tone.parts) is is_shared
+
+
 @pytest.mark.parametrize("embedder", ["text", "precomputed", "text>precomputed"])
 def test_what_a_request_brings_needs_no_encoder(embedder: str) -> None:
     assert encoder_spec(Config(embedder=embedder)) is None
