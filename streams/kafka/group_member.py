@@ -30,6 +30,7 @@ from streams.errors import (
 from streams.kafka.batch import Outgoing
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
+from streams.kafka.group_exit import leaving_group
 from streams.kafka.member_stall import MemberStallWatch
 from streams.kafka.size_limits import SizeLimits
 from streams.outage import Outage
@@ -41,6 +42,8 @@ _LONGEST_BACK_OFF = 10.0
 _SETTLED = 10.0
 """Seconds after rejoining in which what was not delivered is read again."""
 _MOST_REFUSALS = 3
+_LEAVING = 30.0
+"""Seconds that leaving a group may take beside the work in hand."""
 
 OpenClients = Callable[[], tuple[Consumer, Delivery]]
 
@@ -175,7 +178,7 @@ class GroupMember(Service):
             self._note_failure(error)
             self._stopping.wait(_BACK_OFF)
             return
-        with closing(self._consumer), closing(self._delivery):
+        with leaving_group(self._consumer, self.role, self._drain + _LEAVING), closing(self._delivery):
             self._is_member = self._has_joined = True
             self._offsets.drop_all()
             self._owned.clear()
