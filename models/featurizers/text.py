@@ -30,6 +30,7 @@ from models.features import Features
 from models.featurizers.ngram_counts import moved_to, ngram_chains, ngram_counts
 from models.featurizers.ngrams import BUCKETS, MAX_BYTES, ORDERS, POWERS, encode, windows
 from models.featurizers.onnx_inputs import WINDOWS
+from models.featurizers.spectrum import spectrum
 from models.featurizers.text_basis import EarlierBasis, TextBasis
 from models.featurizers.vocabulary import FIRST, Vocabulary, learn_vocabulary
 from models.graph.building import INT32, UINT8, Graph
@@ -203,9 +204,9 @@ def _orthonormal_turn(columns: Matrix) -> Matrix:
     That is much faster than QR. Directions with less than 1e-6 of the largest's square are noise in float32
     and are left out.
     """
-    spectrum, turn = np.linalg.eigh((columns.T @ columns).astype(np.float64))
-    kept = spectrum > 1e-6 * spectrum[-1]
-    return np.asarray(turn[:, kept] / np.sqrt(spectrum[kept]), dtype=np.float32)
+    squares, turn = spectrum((columns.T @ columns).astype(np.float64))
+    kept = squares > 1e-6 * squares[-1]
+    return np.asarray(turn[:, kept] / np.sqrt(squares[kept]), dtype=np.float32)
 
 
 def _write_rows(graph: Graph, vocabulary: Vocabulary) -> str:

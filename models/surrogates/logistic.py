@@ -21,6 +21,7 @@ from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.featurizers.row_blocks import row_blocks
+from models.featurizers.spectrum import spectrum
 from models.graph.linear import Linear
 from models.surrogates.contract import TrainingTargets
 from models.surrogates.lbfgs import SoftmaxLoss, minimise
@@ -174,7 +175,7 @@ def log_loss(logits: NDArray[np.floating], codes: NDArray[np.int64]) -> float:
 
 def _problem(matrix: Matrix, targets: TrainingTargets) -> _Problem:
     moments = matrix.T @ matrix / np.float32(len(matrix))
-    spectrum, rotation = np.linalg.eigh(moments)
+    squares, rotation = spectrum(moments)
     weights = np.ones(len(matrix)) if targets.weights is None else targets.weights
     relative = (weights / weights[weights > 0].mean()).astype(np.float32)
     order = np.argsort(targets.folds, kind="stable")
@@ -189,7 +190,7 @@ def _problem(matrix: Matrix, targets: TrainingTargets) -> _Problem:
         relative[order],
         np.searchsorted(targets.folds[order], np.arange(int(targets.folds.max()) + 2)),
         rotation,
-        np.append(np.maximum(spectrum, 0.0), 1.0),
+        np.append(np.maximum(squares, 0.0), 1.0),
         targets.labels,
     )
 
@@ -260,7 +261,7 @@ def _fit(loss: SoftmaxLoss | None, problem: _Problem, start: Matrix | None) -> M
     return minimise(loss, first, logits, tolerance) * loss.scale
 
 
-def _ridge_start(loss: SoftmaxLoss, spectrum: NDArray[np.float64]) -> tuple[Matrix, Matrix]:
+def _ridge_start(loss: SoftmaxLoss, squares: NDArray[np.float64]) -> tuple[Matrix, Matrix]:
     """About the least-squares fit of the labels' indicators, at its best sharpness, and its logits.
 
     It halves the iterations. It is not exact, because the rotation makes columns uncorrelated over all rows,
@@ -271,7 +272,7 @@ def _ridge_start(loss: SoftmaxLoss, spectrum: NDArray[np.float64]) -> tuple[Matr
     indicators[np.arange(rows), loss.codes] = loss.weights
     indicators -= indicators.mean(axis=1, keepdims=True)
     moments = loss.pull_back(indicators) / np.float32(rows)
-    ridge = (moments / (spectrum + RIDGE)[:, None]).astype(np.float32) / loss.scale
+    ridge = (moments / (squares + RIDGE)[:, None]).astype(np.float32) / loss.scale
     logits = loss.logits(ridge)
     excess, penalty = indicators, loss.penalty_of(ridge, ridge)
 

@@ -3,7 +3,8 @@
 One child waits; it runs one fit and ends. The next one is started by `prepare`, once the fit's policy is
 published. What learns is not loaded here: it takes seconds of CPU. On Linux it is loaded once, in a process
 that children are forked from and that has no data; elsewhere each child loads it. A child ends by itself when
-its parent has died, for any reason.
+its parent has died, for any reason. Its matrix products have one thread each: where the cores are busy, as a
+child of low priority finds them, two wait for each other and spin (`models.featurizers.spectrum`).
 
 The fold models of a task's last fit are kept in memory, for its next fit to start from
 (`models.training.fold_models`). After a crash, or in another trainer, the next fit does without.
@@ -21,6 +22,8 @@ from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import NamedTuple
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.training.fold_models import FoldModels
 from models.training.request import FitRequest
@@ -147,7 +150,8 @@ def _child(pipe: Connection) -> None:
     except EOFError:  # the parent has died while there was nothing to fit
         return
     try:
-        outcome: FitResult | str = fit_request(request, lambda _, doing: pipe.send(_Phase(doing)))
+        with threadpool_limits(1, user_api="blas"):
+            outcome: FitResult | str = fit_request(request, lambda _, doing: pipe.send(_Phase(doing)))
     except Exception as error:  # noqa: BLE001 - the process's edge: the parent reports it
         outcome = f"fit failed: {type(error).__name__}: {error}, task={request.task}"
     pipe.send(outcome)
