@@ -16,13 +16,13 @@ def losses(scores: NDArray[np.float32], agrees: NDArray[np.bool_]) -> NDArray[np
 
 
 def oracle_threshold(
-    scores: NDArray[np.float32], agrees: NDArray[np.bool_], target: float
+    scores: NDArray[np.float32], agrees: NDArray[np.bool_] | NDArray[np.float32], target: float
 ) -> tuple[float, float]:
     """Oracle threshold: the lowest cut-off that reaches `target` on labelled rows, and its coverage.
 
     Args:
         scores: float32 [n].
-        agrees: bool [n].
+        agrees: bool [n], or how often each agrees, in [0, 1].
         target: agreement, in (0, 1).
 
     Returns:
@@ -31,7 +31,7 @@ def oracle_threshold(
     order = np.argsort(-scores, kind="stable")
     counts = np.arange(1, len(scores) + 1)
     last_of_tie = np.append(np.diff(scores[order]) != 0, True)
-    reaching = np.flatnonzero((np.cumsum(agrees[order]) >= target * counts) & last_of_tie)
+    reaching = np.flatnonzero((np.cumsum(agrees[order], dtype=np.float64) >= target * counts) & last_of_tie)
     if len(reaching) == 0:
         return float("inf"), 0.0
     return float(scores[order][reaching[-1]]), float(counts[reaching[-1]] / len(scores))

@@ -27,7 +27,7 @@ class TrainingTargets:
         folds: int64 [n], which traces are held out together.
         weights: float64 [n], how much each counts in learning; None for all alike.
         selection_rows: bool [n], the traces whose labels may be used to choose between models; the gate uses
-            none of them. Where there are none, each choice has a fixed value that no label decides.
+            none of them. Where there are none, no label decides a choice.
         seed: of all random draws.
     """
 

@@ -235,7 +235,7 @@ def _learn_ensemble(
     sweep = Sweep(training_targets, sampled, options, recipe, family, report_share, starts)
     stages = [stage.learn_stage(read, sweep, family) for read in featurizers]
     if len(stages) > 1:
-        joined = cascade.join_all(stages, training_targets, targets, is_lazy(embedder))
+        joined = cascade.join_all(stages, sampled, targets, is_lazy(embedder))
         return joined, tuple(sweep.candidates)
     ensemble = cascade.single_stage(stages[0])
     if not options.residual or recipe is not None or not training_targets.selection_rows.any():

@@ -13,7 +13,7 @@ later one is not learned from, and is scored by models that have learned from th
 that recurs. Then rows are independent draws, and a threshold's agreements are binomial as before.
 
 Where there are enough sampled traces, a tenth of them become selection traces: C, pool weights, temperature,
-calibration, acceptor, hand-over and blocked labels are decided on those alone. The other sampled traces, one
+calibration, acceptor and blocked labels are decided on those alone. The other sampled traces, one
 of each content, are the gate traces, on which the gate tests thresholds. So a longer search can't make a
 threshold pass. With fewer sampled traces, setting some apart would cost more than the choices gain: then no
 label decides anything that changes the order of one stage's answers, and all sampled traces are gate traces.

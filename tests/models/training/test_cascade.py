@@ -9,7 +9,6 @@ from models.features import Features
 from models.fit import FitResult, TrainingSet
 from models.graph.session import single_threaded
 from models.policy import Policy
-from models.surrogates.contract import TrainingTargets
 from models.training import cascade, fit_stages
 from models.training.export import export
 from models.training.fitted_stages import FittedStages
@@ -92,30 +91,3 @@ def test_two_stages_become_one_graph() -> None:
     feed = {"embedding": draw_vectors(500, 5)[0].embeddings}
     (novelty,) = alone.run(["novelty"], feed)
     np.testing.assert_array_equal(joined.run(["novelty"], feed)[0], novelty)
-
-
-def test_the_hand_over_costs_hardly_any_coverage() -> None:
-    fitted = learned(residual=False)
-    (stage,) = fitted.ensemble.stages
-    worse, last = replace(stage, scores=np.sqrt(stage.scores)), cascade.single_stage(stage)
-    handover = cascade.lowest_handover(worse, last, fitted.training_targets, (0.9,))
-    best = max(
-        cascade.coverage_gain(
-            last,
-            cascade.join_stages(worse, last, tried, True),
-            fitted.training_targets,
-            (0.9,),
-        )
-        for tried in (handover, 0.99)
-    )
-    found = cascade.join_stages(worse, last, handover, True)
-    assert cascade.coverage_gain(last, found, fitted.training_targets, (0.9,)) >= best - cascade.LOSS
-    nobody = TrainingTargets(
-        fitted.training_targets.codes,
-        6,
-        fitted.training_targets.folds,
-        None,
-        np.zeros(5200, dtype=np.bool_),
-        0,
-    )
-    assert cascade.lowest_handover(worse, last, nobody, (0.9,)) == cascade.USUAL_HANDOVER

@@ -1,5 +1,6 @@
 """Cascades of any length: a row is decided by the first stage that is sure of it, whatever comes after."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -133,6 +134,14 @@ def test_one_graph_decides_as_the_graphs_of_its_stages(ensemble: Ensemble) -> No
     assert set(decided_by.tolist()) == {0, 1, 2}
 
 
+def test_stages_that_may_not_decide_leave_all_rows_to_the_last(ensemble: Ensemble) -> None:
+    handovers = (cascade.NEVER, cascade.NEVER)
+    session = single_threaded(export(replace(ensemble, handovers=handovers), staged=True))
+    runner = StageRunner(manifest(embedder=TIERS, dimension=2 * WIDTH, encoder=TIERS_ENCODER), session.run)
+    decided_by = runner.score(draw_tiers(100, 9)[0], None, lambda *_: None, None)
+    assert set(decided_by.tolist()) == {2}
+
+
 @pytest.fixture
 def tiered(results: dict[str, FitResult]) -> Policy:
     artifact = results[TIERS].artifact
@@ -187,6 +196,6 @@ def test_vectors_of_one_part_are_no_vectors_of_both(tiered: Policy) -> None:
 
 
 def test_one_vector_is_not_taken_for_those_of_many_rows(tiered: Policy) -> None:
-    features, _ = draw_tiers(50, 3)
+    features, _ = draw_tiers(400, 3)
     with pytest.raises(PolicyError, match="1 vectors for"):
         tiered.score(Features(features.texts), lambda _rows, _part: np.zeros((1, WIDTH), np.float32))
