@@ -18,14 +18,14 @@ process or in the role `encode`.
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from models.features import Features
 from streams.encoder_spec import encoder_spec
 from streams.halving import fail_alone
 from streams.routing.canary import canary_mask
 from streams.routing.conclusion import Arrival, Count, Decided, Origin, Routed, conclude
-from streams.routing.decisions import COUNTED, Decision, decide
+from streams.routing.decisions import COUNTED, Decision, decide, holds_early
 from streams.routing.early_decisions import decide_from_text
 from streams.routing.encoded_requests import EncodedRequests, Unencoded
 from streams.routing.features import feature_error, request_features
@@ -33,6 +33,8 @@ from streams.routing.text_answers import TextAnswers
 from streams.routing.waiting_text import TaskSource
 from streams.sampling import Sampler
 from streams.tasks import Task
+
+Made = TypeVar("Made")
 
 
 class Refused(NamedTuple, Generic[Origin]):
@@ -119,7 +121,7 @@ class RequestRouter:
             if rows is None or rows.texts is None or encoder_spec(task.config) is None:
                 decided.append(Decided(task, valid, await self._decide(task, valid, rows)))
             else:
-                self._route_from_text(task, valid, rows.texts, now, batch)
+                await self._route_from_text(task, valid, rows, now, batch)
             batch.refused.extend(refused)
 
         for name, group in by_task.items():
@@ -139,20 +141,21 @@ class RequestRouter:
         self, task: Task, arrivals: Sequence[Arrival[Origin]], rows: Features | None
     ) -> list[Decision]:
         by_canary = canary_mask(self._sampler, task, (arrival.request.id for arrival in arrivals))
-        if self._is_long(rows):
-            return await asyncio.to_thread(decide, task, rows, len(arrivals), by_canary)
-        return decide(task, rows, len(arrivals), by_canary)
+        return await self._in_turn(rows, lambda: decide(task, rows, len(arrivals), by_canary))
 
-    def _route_from_text(
+    async def _route_from_text(
         self,
         task: Task,
         arrivals: Sequence[Arrival[Origin]],
-        texts: Sequence[str],
+        rows: Features,
         now: int,
         batch: RoutedBatch[Origin],
     ) -> None:
         """Answer what the texts alone answer; the rest, and each check, is to be encoded."""
-        answers, drawn = decide_from_text(task, texts), not task.answers_nothing
+        answers = await self._in_turn(rows, lambda: decide_from_text(task, rows.texts or ()))
+        if not holds_early(task, self._tasks.task(task.name), 0):
+            answers = [None] * len(arrivals)  # they are decided again, with their vectors
+        drawn = not task.answers_nothing
         given = {
             row: answer
             for row, answer in enumerate(answers)
@@ -178,6 +181,10 @@ class RequestRouter:
     def _waits(self, arrival: Arrival[Origin], task: Task) -> bool:
         """Whether an answer is given with its check only, which becomes a trace and so wants a vector."""
         return not self._checks_follow and self._sampler.selects(arrival.request.id, task.audit_rate)
+
+    async def _in_turn(self, rows: Features | None, decision: Callable[[], Made]) -> Made:
+        """What the decision makes; in a thread where the texts are long, and others have their turn."""
+        return await asyncio.to_thread(decision) if self._is_long(rows) else decision()
 
     def _is_long(self, rows: Features | None) -> bool:
         if self._longest_inline is None or rows is None or rows.texts is None:

@@ -1,15 +1,19 @@
 """A gateway answers an easy text at once, whatever hangs, and a hard one when its vector is made."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from models.policy import Policy
+from models.features import Embed, Features
+from models.policy import Policy, Scores
 from schemas.config import parse_override
 from schemas.messages import Reason, Request
 from streams.encoder_spec import EncoderSpec
@@ -58,6 +62,7 @@ class BatchedTask:
         encoders: Mapping[str, ScriptedEmbedder | TierEmbedder],
         audit_rate: float = 0.0,
         most: int = 64,
+        longest_inline: int | None = None,
     ) -> None:
         self.tasks = Tasks()
         self.tasks.configure("*", parse_override(msgspec.json.encode({"audit_rate": audit_rate})))
@@ -71,7 +76,9 @@ class BatchedTask:
         self.uses: list[EncoderUse] = []
         sampler = Sampler(b"key")
         self.encoders = EncoderQueues(sampler, lambda _task, _encoder, use: self.uses.append(use))
-        router = RequestRouter(self.tasks, sampler, self._count, count_traffic=self._count_traffic)
+        router = RequestRouter(
+            self.tasks, sampler, self._count, longest_inline, count_traffic=self._count_traffic
+        )
         self._batcher = RequestBatcher(router, most, self.encoders)
         self._asked = 0
 
@@ -169,6 +176,32 @@ async def test_what_changes_meanwhile_defers_what_waits(
     change(desk)
     first.free.set()
     assert outcome(*await results([hard])) == reason
+
+
+class SlowlyScored(TieredPolicy):
+    """Its texts take until `is_free` to be scored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked, self.is_free = threading.Event(), threading.Event()
+
+    def score_early(
+        self, features: Features, parts: int = 0, embed: Embed | None = None
+    ) -> tuple[Scores, NDArray[np.bool_]]:
+        self.is_asked.set()
+        assert self.is_free.wait(20)
+        return super().score_early(features, parts, embed)
+
+
+async def test_long_texts_are_scored_beside_others_and_answered_only_if_that_holds() -> None:
+    policy = SlowlyScored()
+    desk = BatchedTask(policy, {FIRST: TierEmbedder(1), SECOND: TierEmbedder(2)}, longest_inline=0)
+    (call,) = desk.ask(BY_TEXT)
+    await happens(policy.is_asked.is_set)
+    assert outcome(*await results(desk.ask("yes 0.9 0.1", task="text"))) == "answered"
+    desk.tasks.set_safeguards("t", STOP)
+    policy.is_free.set()
+    assert outcome(*await results([call])) == "breaker_open"
 
 
 @pytest.mark.parametrize("text", [BY_TEXT, BY_FIRST])
