@@ -143,7 +143,6 @@ def learn(featurizer: VectorFeaturizer, targets: TrainingTargets) -> Neighbours:
     """Make the prototypes of every fold and of all traces."""
     unit, concentration = featurizer.matrix, _concentration(featurizer.matrix, targets.seed)
     logits = np.empty((len(unit), targets.labels), dtype=np.float32)
-    paired = _paired(unit, targets)
 
     def fold(held_out: NDArray[np.bool_]) -> None:
         kernels = _kernels(unit, targets, targets.learning_rows(held_out), concentration, paired)
@@ -153,6 +152,7 @@ def learn(featurizer: VectorFeaturizer, targets: TrainingTargets) -> Neighbours:
 
     # Many small products: a thread of its own for each fold does more than all threads for each product.
     with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
+        paired = _paired(unit, targets)
         whole = pool.submit(_kernels, unit, targets, np.arange(len(unit)), concentration, paired)
         list(pool.map(fold, targets.held_out))
     return Neighbours(featurizer, logits, whole.result())

@@ -13,8 +13,7 @@ What a model's start has learned from is among the traces of the earlier fit, by
 
 Under 1 a refit also reads its texts by the basis of the fit before (`models.featurizers.text`), until they
 are `OUTGROWN` times as many as it was learned from. No label has a part in it. Logistic regression on texts
-has no starts: on 1,024 columns it takes fewer steps from the least-squares fit than from an earlier model (12
-instead of 18 a fold, at 10,003 texts of Banking77 and C 256).
+has no starts: on 1,024 columns they cost more steps than they save (`infra/bench/README.md`).
 
 All is kept in memory alone. Without it a fit takes longer and is as good.
 """
