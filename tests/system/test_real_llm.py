@@ -18,7 +18,7 @@ pytestmark = pytest.mark.alone
 
 OPEN = "encoder is open: "
 OTHER_LAYER = 10
-AT_ONCE = 8
+AT_ONCE = 4
 SENT = ((250, "taught"), (30, "asked"), (15, "away"), (15, "changed"), (30, "last"))
 
 
