@@ -11,12 +11,14 @@ The fold models of a task's last fit are kept in memory, for its next fit to sta
 """
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
@@ -29,6 +31,8 @@ from models.training.fold_models import FoldModels
 from models.training.request import FitRequest
 from models.training.result import FitResult
 from streams.errors import RefitFailed, RefitStopped
+
+log = logging.getLogger(__name__)
 
 _LEARNING = "models.fit"
 _POLITE = 5
@@ -53,11 +57,11 @@ class FitProcess:
         self._start()
 
     def prepare(self) -> None:
-        """Have a child ready for the next fit, unless there is one."""
-        if self._stopped or self._is_ready:
-            return
-        self._process.join()  # of the last fit: it was killed, and may have had memory to give back
-        self._start()
+        """Have a child ready for the next fit, which tries again where none can be started."""
+        try:
+            self._make_ready()
+        except (EOFError, OSError) as error:  # what was published is published all the same
+            log.warning("no process for the next fit, it will try again: %r", error)
 
     async def fit(
         self, request: FitRequest, budget: float, tell: Callable[[str], None] = lambda _: None
@@ -75,7 +79,7 @@ class FitProcess:
         try:
             if self._stopped:
                 raise _stopped(request.task)
-            self.prepare()
+            self._make_ready()
             started = replace(request, fold_models=self._fold_models.pop(request.task, None))
             await asyncio.to_thread(self._pipe.send, started)
             outcome = await self._outcome(request.task, budget, tell)
@@ -112,6 +116,13 @@ class FitProcess:
         self._end()
         self._process.join()
 
+    def _make_ready(self) -> None:
+        """Raises EOFError or OSError: no child can be started."""
+        if self._stopped or self._is_ready:
+            return
+        self._process.join()  # of the last fit: it was killed, and may have had memory to give back
+        self._start()
+
     def _end(self) -> None:
         self._is_ready = False
         self._process.kill()
@@ -122,11 +133,13 @@ class FitProcess:
         # three fits at once on two cores took 1.7 times as long. OpenMP reads this as the child starts.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         context = _context()
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_child, args=(theirs,), name="refit", daemon=True)
-        self._process.start()
-        theirs.close()
-        self._is_ready = True
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_child, args=(theirs,), name="refit", daemon=True)
+        with closing(theirs), ExitStack() as undone:
+            undone.callback(ours.close)
+            process.start()
+            undone.pop_all()
+        self._pipe, self._process, self._is_ready = ours, process, True
 
 
 def _context() -> ForkServerContext | SpawnContext:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from multiprocessing.context import ForkServerProcess
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from models.features import Features
 from models.training.folds import STABLE
 from models.training.request import FitRequest
 from models.training_set import TrainingSet
-from streams.errors import RefitStopped
+from streams.errors import RefitFailed, RefitStopped
 from streams.trainer.fit_process import FitProcess
 
 TRACES = TrainingSet(
@@ -33,6 +34,26 @@ async def test_a_stopped_process_begins_no_fit() -> None:
     process.stop()
     with pytest.raises(RefitStopped, match="the trainer stopped"):
         await process.fit(REQUEST, 60.0)
+
+
+async def test_a_process_that_does_not_start_is_tried_again_by_the_next_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process = FitProcess()
+    try:
+        assert await process.fit(REQUEST, 60.0)
+        with monkeypatch.context() as broken:
+            broken.setattr(ForkServerProcess, "start", _fail)
+            process.prepare()
+            with pytest.raises(RefitFailed, match="the server has ended"):
+                await process.fit(REQUEST, 60.0)
+        assert await process.fit(REQUEST, 60.0)
+    finally:
+        process.stop()
+
+
+def _fail(_: ForkServerProcess) -> None:
+    raise EOFError("the server has ended")
 
 
 async def test_a_fit_starts_from_the_fold_models_of_the_task_s_last_one() -> None:
