@@ -8,8 +8,9 @@ doubles, halves or stays:
 
 So an encoder whose calls take about as long whatever they hold gets large parts, and one that takes its time
 for each text gets small ones. What is not known is tried. Where a part takes twice or half as long as before,
-what is known of other sizes is forgotten. Vectors that were kept make a part faster, but the next part may
-have none: only texts that were read count.
+what is known of other sizes is forgotten. After sixteen parts of one size, twice the size is tried again,
+unless half as many texts take half as long: one slow part would keep parts small for ever. Vectors that were
+kept make a part faster, but the next part may have none: only texts that were read count.
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ _LONGEST = 5.0
 _WORTHWHILE = 1.25
 """Times as many texts a second, for which a part of twice as many texts is worth waiting for."""
 _CHANGED = 2.0
+_TRIED_AGAIN = 16
+"""Parts of one size, after which what is known of twice the size is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,13 @@ class EncoderPace:
     """Attributes:
     size: texts of the next part, at most.
     times: seconds of a part, by its size; the last one counts half.
+    parts: of this size, in a row.
     texts, seconds: of the last full parts, each half as heavy as the next.
     """
 
     size: int = FIRST_PART
     times: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
+    parts: int = 0
     texts: float = 0.0
     seconds: float = 0.0
 
@@ -70,7 +75,13 @@ class EncoderPace:
         before = self.times.get(size, seconds)
         is_changed = not before / _CHANGED <= seconds <= before * _CHANGED
         times = {size: seconds} if is_changed else {**self.times, size: (before + seconds) / 2}
-        return replace(self, size=_next_size(size, times), times=MappingProxyType(times))
+        parts = self.parts + 1 if size == self.size else 1
+        if parts >= _TRIED_AGAIN:
+            parts = 0
+            times.pop(2 * size, None)
+        chosen = _next_size(size, times)
+        parts = parts if chosen == self.size else 0
+        return replace(self, size=chosen, times=MappingProxyType(times), parts=parts)
 
 
 def _next_size(size: int, times: Mapping[int, float]) -> int:

@@ -61,6 +61,14 @@ def test_a_server_that_has_become_slow_or_fast_is_tried_anew() -> None:
     assert settled(lambda texts: 0.0001 * texts, small).size == LARGEST_PART
 
 
+@pytest.mark.parametrize("seconds", [0.1, 0.6, 3.0])
+def test_some_slow_parts_among_many_keep_no_parts_small(seconds: float) -> None:
+    pace = settled(lambda _: seconds)
+    for _ in range(8):
+        pace = settled(lambda _: seconds, pace.with_part(pace.size, pace.size, 8.0))
+    assert pace.size == LARGEST_PART
+
+
 def test_no_part_takes_long_for_the_sake_of_more_texts() -> None:
     assert settled(lambda texts: 6.0 + 0.001 * texts).size == 1
 
