@@ -60,6 +60,14 @@ class RoutedBatch(NamedTuple, Generic[Origin]):
     failed: list[Failed[Origin]]
 
 
+class _DecidedFromText(NamedTuple, Generic[Origin]):
+    """Requests of one task, and the answers that their texts alone have on a state of it."""
+
+    task: Task
+    arrivals: Sequence[Arrival[Origin]]
+    answers: Sequence[Decision | None]
+
+
 class RequestRouter:
     """Turns requests into labels and deferrals.
 
@@ -113,6 +121,7 @@ class RequestRouter:
         for arrival in arrivals:
             by_task[arrival.request.task].append(arrival)
         decided: list[Decided[Origin]] = []
+        from_text: list[_DecidedFromText[Origin]] = []
         batch: RoutedBatch[Origin] = RoutedBatch([], [], [], [])
 
         async def decide_group(group: Sequence[Arrival[Origin]]) -> None:
@@ -121,7 +130,8 @@ class RequestRouter:
             if rows is None or rows.texts is None or encoder_spec(task.config) is None:
                 decided.append(Decided(task, valid, await self._decide(task, valid, rows)))
             else:
-                await self._route_from_text(task, valid, rows, now, batch)
+                answers = await self._in_turn(rows, lambda: decide_from_text(task, rows.texts or ()))
+                from_text.append(_DecidedFromText(task, valid, answers))
             batch.refused.extend(refused)
 
         for name, group in by_task.items():
@@ -129,7 +139,9 @@ class RequestRouter:
                 batch.refused.extend(Refused(arrival, reason) for arrival in group)
                 continue
             batch.failed.extend(Failed(*one) for one in await fail_alone(group, decide_group))
-        # Only now: while one task was scored in a thread, the breaker of another may have opened.
+        # Only now: while some requests were scored in a thread, the breaker of others may have opened.
+        for some in from_text:
+            self._conclude_from_text(some, now, batch)
         for one in decided:
             routed, decisions = conclude(one, self._tasks.task(one.task.name), self._sampler, now)
             self._count_traffic(one.task, decisions, now)
@@ -143,16 +155,11 @@ class RequestRouter:
         by_canary = canary_mask(self._sampler, task, (arrival.request.id for arrival in arrivals))
         return await self._in_turn(rows, lambda: decide(task, rows, len(arrivals), by_canary))
 
-    async def _route_from_text(
-        self,
-        task: Task,
-        arrivals: Sequence[Arrival[Origin]],
-        rows: Features,
-        now: int,
-        batch: RoutedBatch[Origin],
+    def _conclude_from_text(
+        self, decided: "_DecidedFromText[Origin]", now: int, batch: RoutedBatch[Origin]
     ) -> None:
         """Answer what the texts alone answer; the rest, and each check, is to be encoded."""
-        answers = await self._in_turn(rows, lambda: decide_from_text(task, rows.texts or ()))
+        task, arrivals, answers = decided
         if not holds_early(task, self._tasks.task(task.name), 0):
             answers = [None] * len(arrivals)  # they are decided again, with their vectors
         drawn = not task.answers_nothing

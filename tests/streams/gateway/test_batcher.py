@@ -17,6 +17,7 @@ from models.policy import Policy, Scores
 from schemas.config import parse_override
 from schemas.messages import Reason, Request
 from streams.encoder_spec import EncoderSpec
+from streams.errors import DecisionFailed
 from streams.gateway.batcher import RequestBatcher
 from streams.routing import encoder_queue
 from streams.routing.conclusion import Routed
@@ -202,6 +203,33 @@ async def test_long_texts_are_scored_beside_others_and_answered_only_if_that_hol
     desk.tasks.set_safeguards("t", STOP)
     policy.is_free.set()
     assert outcome(*await results([call])) == "breaker_open"
+
+
+class FailingOnOne(SlowlyScored):
+    """Fails by a defect on texts of which one says so; alone it fails as late as it may."""
+
+    def score_early(
+        self, features: Features, parts: int = 0, embed: Embed | None = None
+    ) -> tuple[Scores, NDArray[np.bool_]]:
+        texts = features.texts or ()
+        if "defect" not in texts:
+            return TieredPolicy.score_early(self, features, parts, embed)
+        if len(texts) == 1:
+            self.is_asked.set()
+            assert self.is_free.wait(20)
+        raise ValueError("a defect")
+
+
+async def test_an_answer_that_came_before_a_failure_is_given_only_if_it_holds_after_it() -> None:
+    policy = FailingOnOne()
+    desk = BatchedTask(policy, {FIRST: TierEmbedder(1), SECOND: TierEmbedder(2)}, longest_inline=0)
+    call, defect = desk.ask(BY_TEXT, "defect")
+    await happens(policy.is_asked.is_set)
+    desk.tasks.set_safeguards("t", STOP)
+    policy.is_free.set()
+    assert outcome(*await results([call])) == "breaker_open"
+    with pytest.raises(DecisionFailed):
+        await asyncio.wait_for(defect, 20.0)
 
 
 @pytest.mark.parametrize("text", [BY_TEXT, BY_FIRST])
