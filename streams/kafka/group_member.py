@@ -46,6 +46,7 @@ _LEAVING = 30.0
 """Seconds that leaving a group may take beside the work in hand."""
 
 OpenClients = Callable[[], tuple[Consumer, Delivery]]
+Callback = Callable[[Consumer, list[TopicPartition]], None]
 
 
 class Offsets(Protocol):
@@ -184,7 +185,10 @@ class GroupMember(Service):
             self._owned.clear()
             self._stall.clear()
             self._consumer.subscribe(
-                [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+                [self.topic],
+                on_assign=self._while_in_use(self._on_assign),
+                on_revoke=self._while_in_use(self._on_revoke),
+                on_lost=self._while_in_use(self._on_lost),
             )
             try:
                 while self._is_member and not self._stopping.is_set() and not self._is_stalled():
@@ -192,6 +196,15 @@ class GroupMember(Service):
                 self._finish()
             finally:  # after a failure, leaving the group must not commit what was not delivered
                 self._let_go()
+
+    def _while_in_use(self, callback: Callback) -> Callback:
+        """The callback, which a client that was left behind may call late: the next one's state is not its."""
+
+        def call(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            if consumer is self._consumer:
+                callback(consumer, partitions)
+
+        return call
 
     def _is_stalled(self) -> bool:
         """Whether the member has to leave its group, as at a stop, and join it again."""

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -292,6 +292,35 @@ def test_a_refused_member_rejoins() -> None:
     assert (group.taken("produce out"), group.taken("commit [1]")) == (2, 2), (
         "read again once, by the new member"
     )
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("callback", ["on_assign", "on_revoke", "on_lost"])
+def test_what_a_client_that_was_left_behind_says_is_ignored(callback: str) -> None:
+    group = Group(REFUSED, None)
+    told: list[Callable[[], None]] = []
+    open_clients = group.open_clients
+
+    def open_with_late_callback() -> tuple[Any, Any]:
+        consumer, delivery = open_clients()
+
+        def subscribe(*_: Any, **callbacks: Callable[..., None]) -> None:
+            callbacks["on_assign"](consumer, [TopicPartition("x", 0)])
+            for late in told:
+                late()
+            told.append(lambda: callbacks[callback](consumer, [TopicPartition("x", 0)]))
+
+        consumer.subscribe = subscribe
+        return consumer, delivery
+
+    group.source._open_clients = open_with_late_callback
+    assigned: list[object] = []
+    group.source._offsets.add = assigned.append  # type: ignore[method-assign]
+    group.source._offsets.only_owned = list  # type: ignore[assignment,method-assign]
+    removed: list[object] = []
+    group.source._offsets.remove = removed.append  # type: ignore[method-assign]
+    run(group)
+    assert (len(assigned), removed, group.members) == (2, [], 2)
 
 
 @pytest.mark.usefixtures("no_waiting")
