@@ -198,7 +198,7 @@ class GroupMember(Service):
                 self._let_go()
 
     def _while_in_use(self, callback: Callback) -> Callback:
-        """The callback, which a client that was left behind may call late: the next one's state is not its."""
+        """The callback, but for late calls of a client that was left behind."""
 
         def call(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             if consumer is self._consumer:
