@@ -132,7 +132,14 @@ class FitProcess:
         # A fit's threads would spin while they wait, and where cores are shared, one fit slows the others:
         # three fits at once on two cores took 1.7 times as long. OpenMP reads this as the child starts.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        context = _context()
+        try:
+            self._start_in(_context())
+        except (EOFError, OSError) as error:  # a fork server needs a socket in a folder for temporary files
+            log.warning("can't fork the next fit's process, starting one that loads all by itself: %r", error)
+            self._start_in(multiprocessing.get_context("spawn"))
+
+    def _start_in(self, context: ForkServerContext | SpawnContext) -> None:
+        """Raises EOFError or OSError: the child can't be started."""
         ours, theirs = context.Pipe()
         process = context.Process(target=_child, args=(theirs,), name="refit", daemon=True)
         with closing(theirs), ExitStack() as undone:

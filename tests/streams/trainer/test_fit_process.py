@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ async def test_a_process_that_does_not_start_is_tried_again_by_the_next_fit(
     try:
         assert await process.fit(REQUEST, 60.0)
         with monkeypatch.context() as broken:
-            broken.setattr(ForkServerProcess, "start", _fail)
+            broken.setattr(BaseProcess, "start", _fail)
             process.prepare()
             with pytest.raises(RefitFailed, match="the server has ended"):
                 await process.fit(REQUEST, 60.0)
@@ -52,7 +53,18 @@ async def test_a_process_that_does_not_start_is_tried_again_by_the_next_fit(
         process.stop()
 
 
-def _fail(_: ForkServerProcess) -> None:
+async def test_where_no_process_can_be_forked_one_is_started_that_loads_all_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ForkServerProcess, "start", _fail)
+    process = FitProcess()
+    try:
+        assert await process.fit(REQUEST, 60.0)
+    finally:
+        process.stop()
+
+
+def _fail(_: BaseProcess) -> None:
     raise EOFError("the server has ended")
 
 
