@@ -133,6 +133,18 @@ async def test_an_easy_text_waits_for_no_neighbour() -> None:
     assert desk.counted == {Reason.ACCEPTED: 4, Reason.LOW_SCORE: 2}
 
 
+@pytest.mark.parametrize(("open_breaker", "sampled"), [(False, (False, 0.0)), (True, (True, 1.0))])
+async def test_texts_are_all_in_the_sample_only_where_nothing_is_answered(
+    open_breaker: bool, sampled: tuple[bool, float]
+) -> None:
+    desk = one_encoder(ScriptedEmbedder())
+    if open_breaker:
+        desk.tasks.set_safeguards("t", STOP)
+    (found,) = await results(desk.ask(HARD))
+    assert found.deferral
+    assert (found.deferral.sampled, found.deferral.inclusion) == sampled
+
+
 async def test_texts_of_later_batches_are_encoded_together() -> None:
     embedder = Held()
     desk = one_encoder(embedder, most=1)
