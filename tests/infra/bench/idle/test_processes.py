@@ -47,11 +47,21 @@ def test_memory_threads_and_files_are_those_of_the_process() -> None:
 
 
 def test_each_wait_of_a_thread_is_a_wakeup() -> None:
-    with _child("pass") as process:
-        first = usage(process).wakeups
-    waits = "import threading; e = threading.Event(); [e.wait(0.001) for _ in range(50)]"
-    with _child(waits) as process:
-        assert usage(process).wakeups >= first + 50
+    waits = "import threading; input(); e = threading.Event(); [e.wait(0.001) for _ in range(50)]"
+    command = [
+        sys.executable,
+        "-c",
+        f"print('ready', flush=True); {waits}; print('done', flush=True); input()",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        before = usage(process.pid).wakeups
+        process.stdin.write(b"\n")
+        assert process.stdout.readline() == b"done\n"
+        assert usage(process.pid).wakeups >= before + 50
+        process.communicate(b"\n")
 
 
 def test_this_process_has_a_cost() -> None:
