@@ -186,7 +186,12 @@ class EncoderQueue:
         texts = self._texts(task, waiting)
         part = self._running = _RunningPart(of, task, encoders, waiting, texts, time.monotonic())
         call = partial(decide_part, task, encoders, texts, FIRST_PART)
-        outcome = run_in_daemon(call, f"encoder-{part.embedder.id}")
+        try:
+            outcome = run_in_daemon(call, f"encoder-{part.embedder.id}")
+        except RuntimeError as error:  # there is no thread to be had
+            self._running = None
+            self._fail(part, str(error))
+            return
         outcome.add_done_callback(partial(self._on_done, part))
 
     def _on_done(self, part: _RunningPart, outcome: "asyncio.Future[DecidedPart]") -> None:

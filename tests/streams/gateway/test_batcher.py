@@ -308,6 +308,23 @@ async def test_what_waits_for_too_long_is_decided_without_a_vector(monkeypatch: 
     assert embedder.texts == [HARD]
 
 
+async def test_a_thread_that_does_not_start_stops_an_encoder_for_this_call_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    embedder = ScriptedEmbedder()
+    desk = one_encoder(embedder)
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(encoder_queue, "run_in_daemon", _no_thread)
+        assert [outcome(one) for one in await results(desk.ask(HARD, EASY))] == ["no_policy", "answered"]
+    desk.tasks.set_encoder(EncoderSpec(SPEC), embedder)
+    (found,) = await results(desk.ask(HARD))
+    assert (outcome(found), found.deferral and found.deferral.encoder) == ("low_score", "scripted:1")
+
+
+def _no_thread(*_: Any) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 @pytest.mark.parametrize("fails", [False, True])
 async def test_a_text_waits_for_as_many_encoders_as_it_needs(fails: bool) -> None:
     second = TierEmbedder(2)
