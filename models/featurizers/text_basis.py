@@ -23,6 +23,13 @@ class TextBasis:
     vocabulary: Vocabulary
     turn: NDArray[np.float32]
 
+    @property
+    def size(self) -> int:
+        """Bytes of its arrays."""
+        kept = self.vocabulary
+        arrays = (kept.table, kept.order, kept.count, kept.parent, kept.place, self.turn)
+        return sum(array.nbytes for array in arrays)
+
 
 @dataclass(frozen=True, slots=True)
 class EarlierBasis:

@@ -49,6 +49,11 @@ class FoldedTraces:
     keys: NDArray[np.uint64]
     folds: NDArray[np.int64]
 
+    @property
+    def size(self) -> int:
+        """Bytes of its arrays."""
+        return self.keys.nbytes + self.folds.nbytes
+
 
 @dataclass(frozen=True, slots=True)
 class LearnedBasis:
@@ -56,6 +61,11 @@ class LearnedBasis:
 
     basis: TextBasis
     keys: NDArray[np.uint64]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its arrays."""
+        return self.basis.size + self.keys.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,12 @@ class FoldModels:
     traces: FoldedTraces
     models: tuple[Linear, ...]
     basis: LearnedBasis | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its arrays."""
+        of_models = sum(model.weights.nbytes + model.intercept.nbytes for model in self.models)
+        return self.traces.size + of_models + (0 if self.basis is None else self.basis.size)
 
     def starts(self, traces: FoldedTraces) -> dict[int, Linear]:
         """For each fold of a fit on these traces that may start from a model of these, that model."""

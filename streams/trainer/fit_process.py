@@ -27,10 +27,10 @@ from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from models.training.fold_models import FoldModels
 from models.training.request import FitRequest
 from models.training.result import FitResult
 from streams.errors import RefitFailed, RefitStopped
+from streams.trainer.kept_fold_models import KeptFoldModels
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class FitProcess:
 
     def __init__(self) -> None:
         self._stopped = False
-        self._fold_models: dict[str, FoldModels] = {}
+        self._fold_models = KeptFoldModels()
         self._start()
 
     def prepare(self) -> None:
@@ -80,7 +80,7 @@ class FitProcess:
             if self._stopped:
                 raise _stopped(request.task)
             self._make_ready()
-            started = replace(request, fold_models=self._fold_models.pop(request.task, None))
+            started = replace(request, fold_models=self._fold_models.take(request.task))
             await asyncio.to_thread(self._pipe.send, started)
             outcome = await self._outcome(request.task, budget, tell)
         except (EOFError, OSError, TypeError) as error:  # TypeError: the pipe was closed by `stop` meanwhile
@@ -93,7 +93,7 @@ class FitProcess:
             self._end()
         if isinstance(outcome, FitResult):
             if outcome.fold_models is not None:
-                self._fold_models[request.task] = outcome.fold_models
+                self._fold_models.keep(request.task, outcome.fold_models)
             return outcome
         raise RefitFailed(str(outcome))
 
