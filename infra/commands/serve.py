@@ -78,10 +78,16 @@ def up(
     configured = with_free_port(with_address(load_settings(), None, port))
     apply_log_settings(configured.log)
     opened = servers(configured) if place is None else kept_servers(configured, place)
-    with opened as (settings, embedded):
-        note(_addresses(settings, embedded))
-        with ProgressLog(settings):
-            run(settings, roles)
+    embedded: Embedded | None = None
+    try:
+        with opened as (settings, embedded):
+            note(_addresses(settings, embedded))
+            with ProgressLog(settings):
+                run(settings, roles)
+    except SystemExit as end:
+        if not end.code:
+            note(_farewell(embedded))
+        raise
 
 
 @commands.command(epilog=examples("worker route", "worker route --processes 4", "worker teacher learn"))
@@ -181,3 +187,12 @@ def _addresses(settings: Settings, embedded: Embedded | None) -> str:
         kept = None if embedded.data is None else f" (kept in {embedded.data})"
         kind = kept or " (embedded: in memory, for development only)"
     return f"Kafka: {masked_url(kafka)}{kind}\nRedis: {masked_url(redis)}{kind}"
+
+
+def _farewell(embedded: Embedded | None) -> str:
+    """What is said once a worker and its servers have stopped in good order."""
+    if embedded is None:
+        return "stopped; what was not answered waits in Kafka"
+    if embedded.data is None:
+        return "stopped; the embedded servers keep nothing"
+    return f"stopped; `understudy up --data {embedded.data}` goes on from here"

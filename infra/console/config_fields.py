@@ -51,7 +51,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
-            raise typer.BadParameter(f"{assignment}: expected field=value")
+            raise typer.BadParameter(f"{assignment}: expected field=value; quote a value with spaces")
         *outer, last = name.split(".")
         place = fields
         for part in outer:

@@ -52,6 +52,8 @@ _BY_SUFFIX = {
 _UNREADABLE = {
     b"PK\x03\x04": "an Excel workbook or a zip archive; save it as CSV",
     b"\x1f\x8b": "a gzip archive; unpack it first",
+    b"\x93NUMPY": "vectors in .npy format; name a file of texts, and these with --embeddings",
+    b"GGUF": "the weights of an LLM; name a file of texts",
     codecs.BOM_UTF16_LE: "UTF-16 text; save it as UTF-8",
     codecs.BOM_UTF16_BE: "UTF-16 text; save it as UTF-8",
 }

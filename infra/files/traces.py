@@ -144,9 +144,14 @@ def _lines(
     lines: list[Line] = []
     for place, record, typed in records:
         sources = sources or wanted.sources(file, list(record))
+        fields = pick_fields(record, sources)
         try:
-            line = msgspec.convert(pick_fields(record, sources), kind, strict=typed)
+            line = msgspec.convert(fields, kind, strict=typed)
         except msgspec.ValidationError as error:
+            if fields.get("label") == "":
+                raise InvalidFile(
+                    f"{file}, {place}: `{sources['label']}` is empty: leave out what has no label"
+                ) from error
             raise InvalidFile(f"{file}, {place}: {error}") from error
         if wanted.text and line.text is None:
             raise InvalidFile(f"{file}, {place}: no `{sources['text']}`, which is what this classifies")

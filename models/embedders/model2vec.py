@@ -27,6 +27,9 @@ _FILES = (
     "0_StaticEmbedding/tokenizer.json",
 )
 
+_PATHS = ("/", ".", "~")
+"""What begins so is a path, never the name of a repository."""
+
 
 class StaticEmbedder:
     """An encoder of a table of token vectors and its tokenizer."""
@@ -42,7 +45,7 @@ class StaticEmbedder:
         """Load it from a folder or, through its cache, from the hub.
 
         Raises:
-            EmbedderError: it is not a folder, and it can't be downloaded from the hub.
+            EmbedderError: it is not a folder, and can't be or is not to be downloaded from the hub.
         """
         folder = Path(place) if Path(place).is_dir() else _download(place)
         model = StaticModel.from_pretrained(folder)
@@ -56,6 +59,8 @@ class StaticEmbedder:
 
 
 def _download(place: str) -> Path:
+    if place.startswith(_PATHS):
+        raise EmbedderError(f"{place}: there is no such folder")
     repository, _, revision = place.partition("@")
     try:
         return Path(snapshot_download(repository, revision=revision or None, allow_patterns=list(_FILES)))

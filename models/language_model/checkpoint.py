@@ -93,11 +93,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """The checkpoint in a GGUF file.
 
     Raises:
-        CheckpointUnusable: the file is damaged, of another architecture, or lacks a part.
+        CheckpointUnusable: the file can't be read, is damaged, of another architecture, or lacks a part.
     """
     try:
         reader = GGUFReader(path)
-    except (ValueError, IndexError, OSError) as error:
+    except OSError as error:
+        raise CheckpointUnusable(f"{path}: can't be read: {error.strerror}") from error
+    except (ValueError, IndexError) as error:
         raise CheckpointUnusable(f"{path} is no GGUF file, or a damaged one: {error}") from error
     fields = {name: field.contents() for name, field in reader.fields.items()}
     tensors = {tensor.name: tensor for tensor in reader.tensors}

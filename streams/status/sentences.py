@@ -116,7 +116,7 @@ def next_step(status: TaskStatus, last_error: str | None, delta: float, audits_a
         return f"{status.unsuitable}: wait for a refit, or put the config back"
     if last_error is not None:
         return (
-            "see why the teacher fails (the last error above); once it is repaired, "
+            "see why the teacher failed (the last error above); once that is repaired, "
             f"`understudy dead-letters replay --stage learn --task {task}` asks again"
         )
     if status.unseen:

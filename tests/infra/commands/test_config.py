@@ -107,7 +107,7 @@ def test_values_are_read_as_typed(
         ("audit_rate=2%", "did you mean 0.02?"),
         ("speed=9", "`speed`: there is no such setting"),
         ("teacher.labels=@nowhere.txt", "nowhere.txt: can't be read"),
-        ("paused", "expected field=value"),
+        ("paused", "expected field=value; quote"),
     ],
 )
 def test_a_bad_value_is_refused_kindly(understudy: Run, config: Settings, typed: str, says: str) -> None:

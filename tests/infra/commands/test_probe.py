@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.language_model.checkpoint import read_checkpoint
+from models.language_model.sweep import PromptReader, States
 from tests.infra.conftest import Run
 from tests.models.language_model.tiny import LAYERS, write_tiny
 from tests.models.language_model.tiny_folder import write_folder
@@ -44,6 +45,21 @@ def test_a_sweep_compares_all_layers(understudy: Run, tmp_path: Path, model: Pat
     assert told["chosen"] in told["readings"]
     shown = understudy("probe", "sweep", str(calls), "--model", str(model), "--prompt", str(prompt))
     assert "the cheapest within a standard error of the best" in shown.out
+    assert "texts read" not in shown.err
+
+
+def test_a_sweep_that_runs_out_of_time_says_how_far_it_came(
+    understudy: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: Path, prompt: Path
+) -> None:
+    def read_half(reader: PromptReader, texts: list[str], *_: object) -> States:
+        return read(reader, texts[:40], 60.0)
+
+    read = PromptReader.read
+    monkeypatch.setattr(PromptReader, "read", read_half)
+    calls = traces(tmp_path, "abc" * 20)
+    ended = understudy("probe", "sweep", str(calls), "--model", str(model), "--prompt", str(prompt))
+    assert ended.status == 0, ended.err
+    assert "40 of 60 texts read: time was up" in ended.err
 
 
 def test_too_few_labels_are_refused(understudy: Run, tmp_path: Path, model: Path, prompt: Path) -> None:
@@ -63,6 +79,14 @@ def test_a_checkpoint_is_cut_once(understudy: Run, tmp_path: Path, model: Path) 
     deep = understudy("probe", "truncate", str(model), "--layer", "9", "--out", str(tmp_path / "deep.gguf"))
     assert deep.status != 0
     assert "it can be cut after 1 to 1, not after 9" in deep.err
+
+
+def test_a_missing_checkpoint_is_not_called_damaged(understudy: Run, tmp_path: Path) -> None:
+    ended = understudy(
+        "probe", "truncate", str(tmp_path / "no.gguf"), "--layer", "1", "--out", str(tmp_path / "cut")
+    )
+    assert ended.status != 0
+    assert "no.gguf: can't be read: No such file" in ended.err
 
 
 def test_a_damaged_checkpoint_is_named(understudy: Run, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.commands.serve import _addresses
+from infra.commands.serve import _addresses, _farewell
 from infra.serve.server_note import Embedded
 from streams.settings import Settings
 from tests.infra.conftest import Run
@@ -99,3 +99,18 @@ def test_up_prints_no_password(embedded: Embedded | None) -> None:
     shown = _addresses(Settings.model_validate(own), embedded)
     assert "Redis: redis://me:***@host:6379/0" in shown
     assert ("embedded" in shown) == (embedded is not None)
+
+
+@pytest.mark.parametrize(
+    ("embedded", "says"),
+    [
+        (None, "waits in Kafka"),
+        (Embedded(1, "127.0.0.1:7", "redis://127.0.0.1:8/0"), "keep nothing"),
+        (
+            Embedded(1, "127.0.0.1:7", "redis://127.0.0.1:8/0", data="kept"),
+            "`understudy up --data kept` goes on",
+        ),
+    ],
+)
+def test_up_says_at_its_end_what_stays(embedded: Embedded | None, says: str) -> None:
+    assert says in _farewell(embedded)

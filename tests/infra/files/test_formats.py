@@ -64,6 +64,8 @@ def test_parquet_without_a_library_names_it(tmp_path: Path, monkeypatch: pytest.
         ("a.csv", b"PAR1\0\0", "looks like Parquet, but its name says CSV"),
         ("a.csv", b"PK\x03\x04sheet", "looks like an Excel workbook.*save it as CSV"),
         ("a.jsonl", b"\x1f\x8b\x08", "looks like a gzip archive; unpack it first"),
+        ("a.npy", b"\x93NUMPY\x01\x00", "looks like vectors in .npy format; .* --embeddings"),
+        ("a.gguf", b"GGUF\x03\0\0\0", "looks like the weights of an LLM; name a file of texts"),
         ("a.csv", "text,label\na,x\n".encode("utf-16"), "looks like UTF-16 text; save it as UTF-8"),
     ],
 )
@@ -168,7 +170,7 @@ def test_vectors_alone_need_no_text(tmp_path: Path) -> None:
         ("text,verdict\na,x\n", r"no column for the label .*--label-column"),
         ("text,label\na,x\nb\n", "line 3: 1 columns, but the header has 2"),
         ("text,label\na,x\nb,y,z\n", "line 3: 3 columns"),
-        ('text,label\n"a\nb",x\nc,\n', r"line 4: .*\$\.label"),
+        ('text,label\n"a\nb",x\nc,\n', "line 4: `label` is empty"),
         ('text,label\n"a,x\nb,y\n', "line 2: .*quotes must be closed"),
         ('text,label\n"a" b,x\n', "line 2: .*quotes"),
         (b"text,label\na,x\n\xff,y\n", "line 3, column 1: not UTF-8"),

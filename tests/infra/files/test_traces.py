@@ -65,3 +65,10 @@ def test_of_many_lines_a_draw_is_learned_from(monkeypatch: pytest.MonkeyPatch) -
     texts = Features(texts=[line.text or "" for line in kept])
     assert training_set(kept, texts, ordered=True, drawn_from=drawn_from).drawn_from == 100
     assert learned_lines(lines, once[:50])[1:] == ([lines[row] for row in once[:50]], None)
+
+
+def test_an_empty_label_is_told_by_its_column(tmp_path: Path) -> None:
+    file = tmp_path / "calls.csv"
+    file.write_text("text,intent\na,x\nb,\n")
+    with pytest.raises(InvalidFile, match=r"calls.csv, line 3: `intent` is empty: leave out what has no"):
+        read_traces(file, texts=True)

@@ -73,6 +73,12 @@ def test_a_hub_id_is_read_from_the_hub_s_cache(tmp_path: Path, monkeypatch: pyte
         open_embedder("model2vec:maker/other")
 
 
+@pytest.mark.parametrize("place", ["/no/such", "./no", "~/no"])
+def test_a_path_is_not_looked_for_on_the_hub(place: str) -> None:
+    with pytest.raises(EmbedderError, match=f"{place}: there is no such folder"):
+        open_embedder(f"model2vec:{place}")
+
+
 def test_a_graph_without_vectors_is_refused(tmp_path: Path) -> None:
     folder = sentences(tmp_path)
     graph = onnx.load(folder / "model.onnx")

@@ -31,7 +31,7 @@ def test_the_certificate_is_one_sentence(change: dict[str, object], says: str) -
         ({"paused": True}, None, "understudy config set shop paused=false"),
         ({"breaker": "alarm"}, None, "understudy policies close-breaker shop"),
         ({"unsuitable": "policy v7 reads `text`"}, None, "policy v7 reads `text`: wait for a refit"),
-        ({}, "401", "see why the teacher fails"),
+        ({}, "401", "see why the teacher failed (the last error above)"),
         ({"threshold": None}, None, "no threshold passes the gate"),
         ({"new_labels": ("added",)}, None, "nothing: wait until traces hold the new labels"),
         ({"unseen": True}, None, "routers defer everything once they have waited"),
