@@ -71,8 +71,10 @@ def _row(forecast: Forecast, currency: str) -> tuple[str, ...]:
 
 
 def _refusals(scan: Scan) -> Iterator[str]:
+    told: set[str] = set()
     for forecast in scan.targets:
-        yield from (f"refused: {reason}" for reason in forecast.refused)
+        yield from (f"refused: {reason}" for reason in forecast.refused if reason not in told)
+        told.update(forecast.refused)
         if forecast.more is not None:
             yield f"         {_help(forecast.more)}"
 

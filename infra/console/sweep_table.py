@@ -23,8 +23,9 @@ def print_sweep(readings: Sequence[Reading], chosen: Reading, texts: int, second
     scores = next(reading for reading in readings if reading.pooling == LABELS)
     console.print(f"{LABELS}: {scores.accuracy:.3f}, through all layers", markup=False)
     console.print(
-        f"the cheapest within a standard error of the best: {chosen.pooling} of layer {chosen.layer}, "
-        f"{chosen.accuracy:.3f} (± {chosen.error:.3f}), at {chosen.cost:.2f} of the cost",
+        f"the cheapest within a standard error of the best {chosen.pooling}, which servers pool: "
+        f"layer {chosen.layer}, {chosen.accuracy:.3f} (± {chosen.error:.3f}), "
+        f"at {chosen.cost:.2f} of the cost",
         markup=False,
     )
 

@@ -146,10 +146,14 @@ def compare(
 
 
 def cheapest_good(readings: Sequence[Reading]) -> Reading:
-    """The shallowest reading within a standard error of the most accurate one."""
-    best = max(readings, key=lambda reading: reading.accuracy)
-    near = [one for one in readings if one.accuracy >= best.accuracy - best.error]
-    return min(near, key=lambda reading: (reading.layer, -reading.accuracy))
+    """The shallowest reading within a standard error of the most accurate one, of those of the last token.
+
+    A probe's server pools that token; the other readings show what it leaves.
+    """
+    served = [reading for reading in readings if reading.pooling == LAST]
+    best = max(served, key=lambda reading: reading.accuracy)
+    near = [one for one in served if one.accuracy >= best.accuracy - best.error]
+    return min(near, key=lambda reading: reading.layer)
 
 
 def _accuracy(matrix: Matrix, codes: NDArray[np.int64], seed: int) -> tuple[float, float]:

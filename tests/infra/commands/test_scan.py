@@ -61,6 +61,13 @@ def test_nothing_that_passes_ends_with_1(understudy: Run, tmp_path: Path) -> Non
     assert "refused: target 0.9 is above what any surrogate can reach" in ended.out
 
 
+def test_a_reason_of_all_targets_is_told_once(understudy: Run, tmp_path: Path) -> None:
+    file = parcels.write(tmp_path / "few.jsonl", parcels.traces(20))
+    ended = understudy("scan", file, "--target", "0.9", "0.95")
+    assert ended.status == 1
+    assert ended.out.count("too few sampled traces") == 1
+
+
 def test_copies_go_and_contradictions_count(understudy: Run, tmp_path: Path) -> None:
     rows = [{**row, "id": str(number)} for number, row in enumerate(parcels.traces(200))]
     others = [{**row, "label": "else"} for row in rows[:30]]

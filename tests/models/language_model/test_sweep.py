@@ -53,3 +53,5 @@ def test_the_shallowest_within_a_standard_error_is_chosen() -> None:
         for layer, accuracy in ((1, 0.7), (2, 0.81), (3, 0.82))
     ]
     assert cheapest_good(readings).layer == 2
+    unserved = Reading(MEAN, 1, 1 / 3, 0.99, 0.02)
+    assert cheapest_good([*readings, unserved]).layer == 2, "no server pools the mean of the last tokens"
