@@ -30,7 +30,6 @@ from streams.errors import (
 from streams.kafka.batch import Outgoing
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
-from streams.kafka.group_exit import leaving_group
 from streams.kafka.member_stall import MemberStallWatch
 from streams.kafka.size_limits import SizeLimits
 from streams.outage import Outage
@@ -43,10 +42,9 @@ _SETTLED = 10.0
 """Seconds after rejoining in which what was not delivered is read again."""
 _MOST_REFUSALS = 3
 _LEAVING = 30.0
-"""Seconds that leaving a group may take beside the work in hand."""
+"""Seconds that leaving a group may take at a stop, after the work in hand."""
 
 OpenClients = Callable[[], tuple[Consumer, Delivery]]
-Callback = Callable[[Consumer, list[TopicPartition]], None]
 
 
 class Offsets(Protocol):
@@ -159,7 +157,14 @@ class GroupMember(Service):
         self._stopping.set()
         await asyncio.to_thread(self._thread.join, self._drain)
         self._abandoned.set()
-        await asyncio.to_thread(self._thread.join)
+        # librdkafka may leave a group for ever, for instance one whose protocol has changed meanwhile.
+        await asyncio.to_thread(self._thread.join, _LEAVING)
+        if self._thread.is_alive():
+            log.warning(
+                "Kafka client did not leave its group in %.0f s, it is left behind: role=%s",
+                _LEAVING,
+                self.role,
+            )
 
     def _run(self) -> None:
         try:
@@ -179,16 +184,13 @@ class GroupMember(Service):
             self._note_failure(error)
             self._stopping.wait(_BACK_OFF)
             return
-        with leaving_group(self._consumer, self.role, self._drain + _LEAVING), closing(self._delivery):
+        with closing(self._consumer), closing(self._delivery):
             self._is_member = self._has_joined = True
             self._offsets.drop_all()
             self._owned.clear()
             self._stall.clear()
             self._consumer.subscribe(
-                [self.topic],
-                on_assign=self._while_in_use(self._on_assign),
-                on_revoke=self._while_in_use(self._on_revoke),
-                on_lost=self._while_in_use(self._on_lost),
+                [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
             try:
                 while self._is_member and not self._stopping.is_set() and not self._is_stalled():
@@ -196,15 +198,6 @@ class GroupMember(Service):
                 self._finish()
             finally:  # after a failure, leaving the group must not commit what was not delivered
                 self._let_go()
-
-    def _while_in_use(self, callback: Callback) -> Callback:
-        """The callback, but for late calls of a client that was left behind."""
-
-        def call(consumer: Consumer, partitions: list[TopicPartition]) -> None:
-            if consumer is self._consumer:
-                callback(consumer, partitions)
-
-        return call
 
     def _is_stalled(self) -> bool:
         """Whether the member has to leave its group, as at a stop, and join it again."""

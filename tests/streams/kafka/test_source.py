@@ -1,9 +1,11 @@
 """A source reads again exactly what did not become durable."""
 
+import asyncio
 import logging
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -294,34 +296,33 @@ def test_a_refused_member_rejoins() -> None:
     )
 
 
-@pytest.mark.usefixtures("no_waiting")
-@pytest.mark.parametrize("callback", ["on_assign", "on_revoke", "on_lost"])
-def test_what_a_client_that_was_left_behind_says_is_ignored(
-    callback: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_stop_waits_only_so_long_for_a_client_to_leave(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    group = Group(REFUSED, None)
-    told: list[Callable[[], None]] = []
+    monkeypatch.setattr("streams.kafka.group_member._LEAVING", 0.01)
+    group, may_leave, is_leaving = Group(None), threading.Event(), threading.Event()
+    group.source._drain = 0.01
     open_clients = group.open_clients
 
-    def open_with_late_callback() -> tuple[Any, Any]:
+    def open_one_that_stays() -> tuple[Any, Any]:
         consumer, delivery = open_clients()
 
-        def subscribe(*_: Any, **callbacks: Callable[..., None]) -> None:
-            callbacks["on_assign"](consumer, [TopicPartition("x", 0)])
-            for late in told:
-                late()
-            told.append(lambda: callbacks[callback](consumer, [TopicPartition("x", 0)]))
+        def close() -> None:
+            is_leaving.set()
+            may_leave.wait(30)
 
-        consumer.subscribe = subscribe
+        consumer.close = close
         return consumer, delivery
 
-    group.source._open_clients = open_with_late_callback
-    told_of: list[str] = []
-    for name in ("add", "remove"):
-        monkeypatch.setattr(group.source._offsets, name, lambda _, name=name: told_of.append(name))
-    monkeypatch.setattr(group.source._offsets, "only_owned", list)
-    run(group)
-    assert (told_of, group.members) == (["add", "add"], 2)
+    group.source._open_clients = open_one_that_stays
+    try:
+        await group.source.on_start()
+        assert await asyncio.to_thread(is_leaving.wait, 30)
+        await group.source.on_stop()
+        assert "it is left behind: role=r" in caplog.text
+    finally:
+        may_leave.set()
+        await asyncio.to_thread(group.source._thread.join, 30)
 
 
 @pytest.mark.usefixtures("no_waiting")
