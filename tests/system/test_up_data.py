@@ -38,7 +38,7 @@ class Up:
         self.data = folder / "data"
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")
-        } | {"UNDERSTUDY_DATA": str(folder / "notes")}
+        } | {"UNDERSTUDY_DATA": str(folder / "notes"), "UNDERSTUDY_GATEWAY__PORT": "0"}
         self._log = folder / f"up-{len(list(folder.glob('up-*')))}.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
