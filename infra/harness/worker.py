@@ -1,6 +1,7 @@
 """Worker process of a deployment, and the environment that connects it to the servers."""
 
 import os
+import re
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from streams.settings import Settings
 
 _LOG_TAIL = 4_000
 _STOP_S = 60.0
+_ERROR = re.compile(r"\b(ERROR|CRITICAL)\b|^\w*(Error|Exception)\b|^Fatal Python error")
+_MOST_ERRORS = 20
+"""Lines that may stand far before the end of the log."""
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -67,5 +71,9 @@ class Worker:
             raise self.failure(f"ended before it said `{text}`")
 
     def failure(self, how: str) -> Stalled:
-        """The error to raise: how the worker failed, and the end of its log."""
-        return Stalled(f"a worker {how}:\n{self.output()[-_LOG_TAIL:]}")
+        """The error to raise: how the worker failed, its last errors, and the end of its log."""
+        output, ended = self.output(), self.process.poll()
+        status = "it runs" if ended is None else f"its exit status is {ended}"
+        errors = [line for line in output.splitlines() if _ERROR.search(line)]
+        said = "\n".join([*errors[-_MOST_ERRORS:], "...", output[-_LOG_TAIL:]])
+        return Stalled(f"a worker {how}, {status}:\n{said}")
