@@ -12,6 +12,7 @@ from infra.console.logs import configure_logging
 from infra.console.output import note
 from infra.serve.gateway_address import with_address, with_free_port
 from infra.serve.kept_servers import KeptPlace, kept_servers
+from infra.serve.process_end import ending_process
 from infra.serve.processes import WorkerProcesses, process_settings
 from infra.serve.progress import ProgressLog
 from infra.serve.server_note import Embedded
@@ -116,7 +117,8 @@ def worker(
     check_options(settings)
     create_missing(settings)
     if processes == 1:
-        run(settings, known)
+        with ending_process():
+            run(settings, known)
     else:
         work = partial(run_one_of_many, roles=known)
         WorkerProcesses(work, processes, settings.drain + _STOP_S).run()
@@ -137,7 +139,8 @@ def gateway(
     settings = with_address(running_settings(), host, port)
     apply_log_settings(settings.log)
     check_options(settings)
-    run(settings, ["gateway"])
+    with ending_process():
+        run(settings, ["gateway"])
 
 
 def run_one_of_many(number: int, roles: list[Role]) -> None:
@@ -145,7 +148,8 @@ def run_one_of_many(number: int, roles: list[Role]) -> None:
     configure_logging()
     settings = process_settings(running_settings(), number)
     apply_log_settings(settings.log)
-    run(settings, roles)
+    with ending_process():
+        run(settings, roles)
 
 
 def _check_many(settings: Settings, roles: list[Role], processes: int) -> None:
