@@ -8,11 +8,11 @@ from typing import Any
 import httpx2
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from infra.harness.waiting import Stalled
 from schemas.messages import Request
 from tests.browser import browser
+from tests.page import waiting
 from tests.system.deployment import Deployment
 from tests.system.gold import GoldTeacher
 from tests.system.test_gateway import started
@@ -56,7 +56,7 @@ def test_an_operator_sees_what_happens_and_what_is_wrong(deployment: Deployment,
         deployment.configure(TASK, audit_rate=1.0, target_agreement=0.9)
         deployment.send([*requests, Request("odd", TASK, "zzz qqq 99 <b>")])
         browser.get(f"{client.base_url}/dashboard/tasks/{TASK}?tab=traffic")
-        wait = WebDriverWait(browser, SECONDS)
+        wait = waiting(browser, SECONDS)
         wait.until(lambda _: browser.find_elements(By.CSS_SELECTOR, "rect.surrogate"))
 
         browser.find_element(By.LINK_TEXT, "Deferred").click()

@@ -10,10 +10,10 @@ import httpx2
 import redis
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from infra.harness.waiting import wait_until
 from tests.browser import browser
+from tests.page import waiting
 from tests.system.deployment import Deployment
 from tests.system.gold import GoldTeacher
 from tests.system.test_gateway import ask, started
@@ -72,7 +72,7 @@ def _click_through(page: Chrome, url: str, text: str, label: str) -> None:
         return str(page.execute_script(script, selector))
 
     def wait(condition: Callable[[], object]) -> None:
-        WebDriverWait(page, SECONDS).until(lambda _: condition())
+        waiting(page, SECONDS).until(lambda _: condition())
 
     page.get(f"{url}/dashboard")
     wait(lambda: TASK in shown("tbody th"))

@@ -7,13 +7,13 @@ import httpx2
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from infra.harness.waiting import wait_until
 from schemas.codec import EVENT
 from schemas.events import ConfigChangedDetails, Event, EventKind
 from streams.gateway.operator_check import CHANGE_HEADER
 from tests.browser import browser
+from tests.page import waiting
 from tests.system.deployment import Deployment
 from tests.system.test_gateway import ask, started
 from tests.system.topics import everything
@@ -104,11 +104,11 @@ def events(deployment: Deployment, kind: EventKind) -> list[Event]:
 
 
 def press(page: Chrome, path: str) -> None:
-    WebDriverWait(page, SECONDS).until(lambda _: page.find_elements(By.XPATH, path))[0].click()
+    waiting(page, SECONDS).until(lambda _: page.find_elements(By.XPATH, path))[0].click()
 
 
 def confirm(page: Chrome, reason: str) -> None:
     """Give the reason that the dialog asks for, and close it once the change is made."""
-    WebDriverWait(page, SECONDS).until(lambda _: page.find_elements(By.ID, "reason"))[0].clear()
+    waiting(page, SECONDS).until(lambda _: page.find_elements(By.ID, "reason"))[0].clear()
     page.find_element(By.ID, "reason").send_keys(reason, Keys.ENTER)
     press(page, "//dialog[h2='Changed']//button[.='Close']")

@@ -7,11 +7,11 @@ import pytest
 from msgspec import structs
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from schemas.messages import Label, Reason
 from streams.certify.history import CertificatePoint
 from streams.dashboard.tasks.views import TaskView
+from tests.page import waiting
 from tests.streams.dashboard.accounts import asked
 from tests.streams.dashboard.asked import YES, Asked
 from tests.streams.dashboard.scripted import BEGAN, HOSTILE, ScriptedReader, certified
@@ -34,7 +34,7 @@ def shown(
 
 
 def until(browser: Chrome, condition: Callable[[], object]) -> None:
-    WebDriverWait(browser, SECONDS).until(lambda _: condition())
+    waiting(browser, SECONDS).until(lambda _: condition())
 
 
 def texts(browser: Chrome, selector: str) -> list[str]:

@@ -11,13 +11,14 @@ from msgspec import structs
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 from schemas.events import Event, EventKind, RefitDetails, RefusedDetails
 from streams.dashboard.system.recent_events import RecentEvents
 from streams.dashboard.tasks.views import TaskView
 from streams.gateway.keys import create_key
 from streams.state.running_refits import RunningRefit
+from tests.page import waiting
 from tests.streams.dashboard.in_thread import in_thread
 from tests.streams.dashboard.scripted import BEGAN, HOSTILE, NEW, ScriptedReader, certified, running
 
@@ -68,7 +69,7 @@ def _fresh_page(browser: Chrome) -> None:
 
 def text(page: Chrome, selector: str) -> str:
     """Of the first such element, once there is one with text."""
-    found = WebDriverWait(page, SECONDS).until(
+    found = waiting(page, SECONDS).until(
         lambda _: [one.text for one in page.find_elements(By.CSS_SELECTOR, selector) if one.text]
     )
     return str(found[0])
@@ -110,7 +111,7 @@ def test_a_person_finds_an_event_in_the_time_line(browser: Chrome) -> None:
         assert text(browser, ".events .sentence").startswith("14 refits that changed nothing")
         assert len(browser.find_elements(By.CSS_SELECTOR, ".events li")) == 3
         Select(browser.find_element(By.ID, "of-kind")).select_by_value("alarm")
-        wait = WebDriverWait(browser, SECONDS)
+        wait = waiting(browser, SECONDS)
         wait.until(lambda _: len(browser.find_elements(By.CSS_SELECTOR, ".events li")) == 1)
         assert HOSTILE in text(browser, ".events .sentence")
         assert browser.current_url.endswith("?kind=alarm")
@@ -179,7 +180,7 @@ def test_what_a_person_reads_stays_when_more_is_told(browser: Chrome) -> None:
         browser.find_element(By.CSS_SELECTOR, ".chart svg").send_keys(Keys.HOME, Keys.ARROW_RIGHT)
         read = text(browser, ".reading")
         reader.statuses = (replace(certified("tickets"), traces=9_999),)
-        WebDriverWait(browser, SECONDS).until(lambda _: "9,999" in text(browser, ".facts"))
+        waiting(browser, SECONDS).until(lambda _: "9,999" in text(browser, ".facts"))
         assert text(browser, ".reading") == read
         browser.switch_to.active_element.send_keys(Keys.HOME)
         assert text(browser, ".reading") != read
@@ -195,7 +196,7 @@ def test_a_screen_reader_is_told_of_changes_alone(browser: Chrome) -> None:
             "document.querySelector('[role=status]'), {childList: true, subtree: true, characterData: true})"
         )
         reads = reader.reads
-        WebDriverWait(browser, SECONDS).until(lambda _: reader.reads > reads + 3)
+        waiting(browser, SECONDS).until(lambda _: reader.reads > reads + 3)
         assert browser.execute_script("return window.said") == 0
         reader.is_away = True
         text(browser, ".pulse.stale")
@@ -216,7 +217,7 @@ def test_bars_of_the_last_hour_move_on_where_nothing_is_labelled(browser: Chrome
         place = "return document.querySelector('svg rect.surrogate').getAttribute('x')"
         before = browser.execute_script(place)
         reader.at += 60_000 * 10
-        WebDriverWait(browser, SECONDS).until(lambda _: browser.execute_script(place) != before)
+        waiting(browser, SECONDS).until(lambda _: browser.execute_script(place) != before)
 
 
 def test_a_hidden_tab_reads_nothing(browser: Chrome) -> None:
@@ -225,10 +226,10 @@ def test_a_hidden_tab_reads_nothing(browser: Chrome) -> None:
         browser.get(f"{url}/dashboard")
         text(browser, ".pulse.live")
         _hide(browser, is_hidden=True)
-        WebDriverWait(browser, SECONDS).until(lambda _: _is_still(reader))
+        waiting(browser, SECONDS).until(lambda _: _is_still(reader))
         _hide(browser, is_hidden=False)
         reads = reader.reads
-        WebDriverWait(browser, SECONDS).until(lambda _: reader.reads > reads + 1)
+        waiting(browser, SECONDS).until(lambda _: reader.reads > reads + 1)
 
 
 def test_a_gateway_with_keys_asks_for_one(browser: Chrome) -> None:

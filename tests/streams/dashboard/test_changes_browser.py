@@ -7,12 +7,12 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys as Press
-from selenium.webdriver.support.ui import WebDriverWait
 
 from models.artifact import Artifact
 from schemas.api_keys import ApiKey
 from schemas.redis_keys import Keys
 from streams.gateway.keys import create_key
+from tests.page import waiting
 from tests.streams.dashboard.in_thread import in_thread
 from tests.streams.dashboard.operated import CONFIG, TASK, Operated, operated
 from tests.streams.dashboard.scripted import HOSTILE
@@ -31,7 +31,7 @@ def served(
 
 def click(page: Chrome, path: str) -> None:
     """The first such element that is shown, once there is one."""
-    found = WebDriverWait(page, SECONDS).until(
+    found = waiting(page, SECONDS).until(
         lambda _: [one for one in page.find_elements(By.XPATH, path) if one.is_displayed()]
     )
     found[0].click()
@@ -39,11 +39,11 @@ def click(page: Chrome, path: str) -> None:
 
 def apply(page: Chrome, reason: str) -> None:
     """What the dialog shows."""
-    WebDriverWait(page, SECONDS).until(lambda _: page.find_elements(By.CSS_SELECTOR, f"{DIALOG} #reason"))
+    waiting(page, SECONDS).until(lambda _: page.find_elements(By.CSS_SELECTOR, f"{DIALOG} #reason"))
     field = page.find_element(By.ID, "reason")
     field.clear()
     field.send_keys(reason, Press.ENTER)
-    WebDriverWait(page, SECONDS).until(lambda _: text(page, f"{DIALOG} h2") == "Changed")
+    waiting(page, SECONDS).until(lambda _: text(page, f"{DIALOG} h2") == "Changed")
 
 
 def test_a_target_is_tried_changed_and_taken_back(
@@ -73,7 +73,7 @@ def test_a_target_is_tried_changed_and_taken_back(
         apply(browser, HOSTILE)
         assert place.tasks.overrides[TASK] == CONFIG
         click(browser, "//dialog//button[.='Close']")
-        WebDriverWait(browser, SECONDS).until(
+        waiting(browser, SECONDS).until(
             lambda _: len(browser.find_elements(By.CSS_SELECTOR, ".made li")) == 2
         )
         assert text(browser, ".made li p") == HOSTILE
@@ -95,7 +95,7 @@ def test_a_label_is_switched_off_and_a_version_moved(
         assert text(browser, f"{DIALOG} .effects li") == "v2 becomes rolled back"
         apply(browser, "v2 is odd")
         click(browser, "//dialog//button[.='Close']")
-        WebDriverWait(browser, SECONDS).until(
+        waiting(browser, SECONDS).until(
             lambda _: browser.find_elements(By.XPATH, "//button[.='Promote v2…']")
         )
         field = browser.find_element(By.ID, "field-target_agreement")
@@ -114,15 +114,13 @@ def test_what_somebody_else_has_changed_is_looked_at_again(
         click(browser, "//label[span='yes']")
         click(browser, "//form[@class='labelled']//button[.='Review the change…']")
         place.kafka.unread = CONFIG | {"never_answer": ["no"]}
-        WebDriverWait(browser, SECONDS).until(
-            lambda _: browser.find_elements(By.CSS_SELECTOR, f"{DIALOG} #reason")
-        )
+        waiting(browser, SECONDS).until(lambda _: browser.find_elements(By.CSS_SELECTOR, f"{DIALOG} #reason"))
         browser.find_element(By.ID, "reason").send_keys("it is unclear", Press.ENTER)
         assert "it has changed since it was shown" in text(browser, f"{DIALOG} [role=alert]")
         place.tasks.configure(TASK, place.kafka.unread)
         click(browser, "//dialog//button[.='Look again']")
         checked = "return document.querySelector('.labels label:has(:checked)')?.textContent"
-        WebDriverWait(browser, SECONDS).until(lambda _: browser.execute_script(checked) == "no")
+        waiting(browser, SECONDS).until(lambda _: browser.execute_script(checked) == "no")
         click(browser, "//label[span='yes']")
         place.tasks.configure(TASK, CONFIG | {"never_answer": []})
         click(browser, "//form[@class='labelled']//button[.='Review the change…']")
