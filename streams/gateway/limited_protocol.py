@@ -35,7 +35,7 @@ class ConnectionLimits(NamedTuple):
     most: int
 
 
-class _Step(Enum):
+class _RequestPart(Enum):
     """What the connection's next bytes are of."""
 
     NOTHING = auto()
@@ -67,7 +67,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """A connection of a client."""
 
     limits: ClassVar[ConnectionLimits]
-    _step = _Step.NOTHING
+    _part = _RequestPart.NOTHING
     _unparsed = 0
     """Bytes that have come since the last headers or part of a body was whole."""
 
@@ -90,21 +90,21 @@ class LimitedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._unparsed += len(data)
         try:
-            self.parser.feed_data(data if self._step is _Step.BODY else _without_upgrade(data))
+            self.parser.feed_data(data if self._part is _RequestPart.BODY else _without_upgrade(data))
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             log.info("a call can't be read: %s", error)
             self.send_400_response("The call is no valid HTTP.")
         if self._unparsed > _LARGEST_HEAD and not self.transport.is_closing():
             self.send_400_response(f"Headers may have {_LARGEST_HEAD} bytes.")
-        if self._step is _Step.HEAD or self._is_idle():
+        if self._part is _RequestPart.HEAD or self._is_idle():
             self._head.begin()
 
     def on_message_begin(self) -> None:
-        self._step = _Step.HEAD
+        self._part = _RequestPart.HEAD
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._step, self._unparsed = _Step.BODY, 0
+        self._part, self._unparsed = _RequestPart.BODY, 0
         self._head.cancel()
         super().on_headers_complete()
         self.headers = []  # what comes now is a trailer's
@@ -114,14 +114,14 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._step, self._unparsed = _Step.NOTHING, 0
+        self._part, self._unparsed = _RequestPart.NOTHING, 0
         self._head.cancel()
         self.scope[BODY_IS_THERE] = True  # type: ignore[literal-required]
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._step is _Step.BODY and self.cycle.response_complete:
+        if self._part is _RequestPart.BODY and self.cycle.response_complete:
             self._head.begin()  # answered before its body was there
 
     def pause_writing(self) -> None:
@@ -134,7 +134,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _is_idle(self) -> bool:
         """Whether no call is under way, and uvicorn does not wait for one either."""
-        if self._step is not _Step.NOTHING or self.timeout_keep_alive_task is not None:
+        if self._part is not _RequestPart.NOTHING or self.timeout_keep_alive_task is not None:
             return False
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete

@@ -43,7 +43,7 @@ class AuditFolder:
 
     Attributes:
         seen: tasks that were folded so far.
-        replies_are_missing: an audit has waited for its reply for long; whoever looks into it resets this.
+        replies_are_missing: an audit has waited long for its reply. The caller resets this and looks why.
 
     Args:
         topic_logs: what is folded, by stream.
