@@ -82,7 +82,6 @@ def learn_stages(
     )
     # A later copy is held out by another fold than its content: folds do not say who has learned from it.
     folded = None if recurring else _folded_traces(training, embedder, training_targets, names, encoder)
-    earlier = None if folded is None else earlier
     basis = earlier.basis_of(folded) if earlier and folded else None
     featurizers = _featurizers(training, embedder, parts, training_targets, content_of_rows, basis)
     training_targets = label_names.targets_with_names(training_targets, featurizers[0][0], traces)
