@@ -20,6 +20,7 @@ from models.language_model.decoder import Decoder
 from models.language_model.prefix_cache import CachedReader
 from models.surrogates import logistic
 from models.surrogates.contract import TrainingTargets
+from models.surrogates.fit_threads import fit_threads
 
 LAST, MEAN, LABELS = "last token", "mean of the last 4", "scores of the labels' first tokens"
 MEAN_OF = 4
@@ -161,6 +162,8 @@ def _accuracy(matrix: Matrix, codes: NDArray[np.int64], seed: int) -> tuple[floa
     unit = np.asarray(matrix / np.maximum(lengths, np.float32(1e-12)), dtype=np.float32)
     folds = np.random.default_rng(seed).permutation(len(codes)) % FOLDS
     targets = TrainingTargets(codes, int(codes.max()) + 1, folds, None, np.zeros(len(codes), np.bool_), seed)
-    hits = logistic.out_of_fold(unit, unit, targets).logits.argmax(axis=1) == codes
+    with fit_threads() as threads:
+        fits = logistic.out_of_fold(unit, unit, targets, threads)
+    hits = fits.logits.argmax(axis=1) == codes
     share = float(hits.mean())
     return share, float(np.sqrt(share * (1 - share) / len(codes)))

@@ -12,13 +12,12 @@ from more than the fold models of other surrogates. With few traces a fold count
 there are more models, and smaller batches.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.featurizers.text import TextFeaturizer
 from models.graph.linear import Linear
@@ -31,11 +30,10 @@ SCALE = 16.0
 DEVIATION = 0.05
 """Standard deviation of the first vectors."""
 EPOCH_ROWS = 24_000
-EPOCHS = (4, 25)
-THREADS = 2
+EPOCHS = (4, 19)
 DECAY = (0.9, 0.999)
 SMALLEST = 1e-6
-MOVED_AT_ONCE = 400
+MOVED_AT_ONCE = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +44,8 @@ class Schedule:
     batch: int
 
 
-FEW_TRACES = Schedule(models=10, batch=64)
-MANY_TRACES = Schedule(models=5, batch=128)
+FEW_TRACES = Schedule(models=10, batch=128)
+MANY_TRACES = Schedule(models=5, batch=256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +57,12 @@ class FastTextFits:
 
 
 def out_of_fold(
-    featurizer: TextFeaturizer, targets: TrainingTargets, schedule: Schedule = MANY_TRACES
+    featurizer: TextFeaturizer,
+    targets: TrainingTargets,
+    threads: Executor,
+    schedule: Schedule = MANY_TRACES,
 ) -> FastTextFits:
-    """Fit every group of folds, and average."""
+    """Fit every group of folds in these threads, and average."""
     terms, held_out_terms = featurizer.terms(), featurizer.held_out_terms()
     count = int(targets.folds.max()) + 1
     models = min(count, schedule.models)
@@ -72,13 +73,12 @@ def out_of_fold(
     logits = np.empty((len(group), targets.labels), dtype=np.float32)
     weights = np.zeros((terms.shape[1], targets.labels), dtype=np.float32)
     intercept = np.zeros(targets.labels, dtype=np.float32)
-    with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
-        fitted = pool.map(lambda rows: fit(terms, targets, rows, schedule), learning)
-        for each, model in enumerate(fitted):
-            logits[group == each] = model.logits(held_out_terms[group == each])
-            logits[np.ix_(group == each, _absent(targets, learning[each]))] = ABSENT
-            weights += model.weights / np.float32(models)
-            intercept += model.intercept / np.float32(models)
+    fitted = threads.map(lambda rows: fit(terms, targets, rows, schedule), learning)
+    for each, model in enumerate(fitted):
+        logits[group == each] = model.logits(held_out_terms[group == each])
+        logits[np.ix_(group == each, _absent(targets, learning[each]))] = ABSENT
+        weights += model.weights / np.float32(models)
+        intercept += model.intercept / np.float32(models)
     return FastTextFits(logits, Linear(weights, intercept))
 
 
@@ -162,29 +162,47 @@ class _Adam:
     """Numbers that Adam moves (Kingma and Ba 2015), [rows, k], a choice of rows at a time.
 
     The moments are kept as sums and not as means, which their factor, one for all, makes of them. Few rows
-    are moved at once, so that all of theirs stays in the cache of a processor: a sixth of the time less.
+    are moved at once, so that all of theirs stays in the cache of a processor, and always in the same memory:
+    together half of the time less.
     """
 
     def __init__(self, values: Matrix) -> None:
         self.values = values
         self._sum, self._squares = np.zeros_like(values), np.zeros_like(values)
+        self._block = np.empty((2, min(len(values), MOVED_AT_ONCE), values.shape[1]), dtype=np.float32)
 
     def move(self, rows: NDArray[np.int64], gradient: Matrix, rate: float, step: int) -> None:
         """Move these rows against the gradient, which is overwritten."""
+        fast, slow = DECAY
+        deviation = ((1 - slow) / (1 - slow**step)) ** 0.5
+        smallest = np.float32(SMALLEST / deviation)
+        factor = np.float32(rate * (1 - fast) / (1 - fast**step) / deviation)
         for first in range(0, len(rows), MOVED_AT_ONCE):
             block = slice(first, first + MOVED_AT_ONCE)
-            self._move(rows[block], gradient[block], rate, step)
+            self._move(rows[block], gradient[block], smallest, factor)
 
-    def _move(self, rows: NDArray[np.int64], gradient: Matrix, rate: float, step: int) -> None:
-        fast, slow = DECAY
-        moved, squares = self._sum[rows] * np.float32(fast), self._squares[rows] * np.float32(slow)
+    def _move(
+        self, rows: NDArray[np.int64], gradient: Matrix, smallest: np.float32, factor: np.float32
+    ) -> None:
+        moved, divisor = self._block[:, : len(rows)]
+        _take(self._sum, rows, moved)
+        moved *= np.float32(DECAY[0])
         moved += gradient
+        self._sum[rows] = moved
+        _take(self._squares, rows, divisor)
+        divisor *= np.float32(DECAY[1])
         gradient *= gradient
-        squares += gradient
-        self._sum[rows], self._squares[rows] = moved, squares
-        deviation = ((1 - slow) / (1 - slow**step)) ** 0.5
-        np.sqrt(squares, out=squares)
-        squares += np.float32(SMALLEST / deviation)
-        moved /= squares
-        moved *= np.float32(rate * (1 - fast) / (1 - fast**step) / deviation)
-        self.values[rows] -= moved
+        divisor += gradient
+        self._squares[rows] = divisor
+        np.sqrt(divisor, out=divisor)
+        divisor += smallest
+        moved /= divisor
+        moved *= factor
+        _take(self.values, rows, divisor)
+        divisor -= moved
+        self.values[rows] = divisor
+
+
+def _take(values: Matrix, rows: NDArray[np.int64], out: Matrix) -> None:
+    # "raise", the default, writes to a copy of `out` first.
+    np.take(values, rows, axis=0, out=out, mode="clip")

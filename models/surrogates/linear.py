@@ -7,6 +7,7 @@ from models.graph.building import Graph
 from models.graph.linear import Linear
 from models.surrogates import logistic
 from models.surrogates.contract import Matrix, TrainingTargets
+from models.surrogates.fit_threads import fit_threads
 
 KIND = "logistic"
 
@@ -49,5 +50,8 @@ def learn(
             where there are no selection traces.
         starts: for a fold a model to start from, which must not have learned from what the fold holds out.
     """
-    fits = logistic.out_of_fold(featurizer.matrix, featurizer.held_out, targets, strength, progress, starts)
+    with fit_threads() as threads:
+        fits = logistic.out_of_fold(
+            featurizer.matrix, featurizer.held_out, targets, threads, strength, progress, starts
+        )
     return LinearSurrogate(KIND, "logistic regression", featurizer, fits)

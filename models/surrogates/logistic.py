@@ -7,33 +7,35 @@ no copy. C is the one with the least out-of-fold log loss on the selection trace
 it follows from the number of traces: the best C on Banking77 is 64 at 10,000, 256 at 1,500, about 500 at 500.
 
 Many folds are fitted in blocks: each starts from a model that has learned from no row of its block, which
-halves the seconds.
+halves the seconds. Folds are fitted side by side, and share their products with the matrix
+(`models.surrogates.softmax_loss`).
 """
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.featurizers.row_blocks import row_blocks
 from models.featurizers.spectrum import spectrum
 from models.graph.linear import Linear
 from models.surrogates.contract import TrainingTargets
-from models.surrogates.lbfgs import SoftmaxLoss, minimise
+from models.surrogates.fit_threads import THREADS
+from models.surrogates.lbfgs import Start, minimise
+from models.surrogates.softmax_loss import SoftmaxLoss, logits_of
 
 USUAL_STRENGTH, USUAL_TRACES, STRENGTH_POWER = 64.0, 10_000, 0.7
 STRENGTHS = (1.0 / 16, 4096.0)
 STEP = 4.0
 SELECTION_SHARE = 3
 """One fold in three is fitted to choose C."""
-BLOCK, FEWEST_BLOCKS = 8, 3
+BLOCK, FEWEST_BLOCKS = 8, 2
 """Folds that share a start, and how many blocks of them there are at least."""
-THREADS = 2
+TOGETHER, TOGETHER_NUMBERS = 5, 1 << 22
+"""Fits that share products, at most, and numbers of their logits: more save no time, and take memory."""
 TOLERANCE, MOST_TOLERANCE = 1e-7, 5e-4
 """Relative change of the loss that ends a fit: for each row, and at most. At 1,500 texts of Banking77 2e-4
 costs no accuracy and saves a quarter of the seconds, and so does 5e-4 at 10,003; at 500 2e-4 would cost .8
@@ -92,17 +94,17 @@ class _Problem:
         If there is only one fold, that of all rows.
         """
         begin, end = (self.starts[first], self.starts[last + 1]) if len(self.starts) > 2 else (0, 0)
-        kept = [slice(0, begin), slice(end, len(self.matrix))]
+        parts = [slice(0, int(begin)), slice(int(end), len(self.matrix))]
         rows = len(self.matrix) - int(end - begin)
         if rows == 0:
             return None
         scale = self._scale(strength, rows)
         penalty = scale**2 / np.float32(strength * rows)
         penalty[-1] = 0.0
+        kept = [part for part in parts if part.stop > part.start]
         codes = np.concatenate([self.codes[part] for part in kept])
         weights = np.concatenate([self.weights[part] for part in kept])
-        blocks = [self.matrix[part] for part in kept if part.stop > part.start]
-        return SoftmaxLoss(blocks, codes, weights, scale, penalty, self.labels)
+        return SoftmaxLoss(self.matrix, kept, codes, weights, scale, penalty, self.labels)
 
     def _scale(self, strength: float, rows: int) -> Matrix:
         """Factor for each column that brings its curvature near to one; the intercept has no penalty."""
@@ -129,6 +131,7 @@ def out_of_fold(
     matrix: Matrix,
     held_out: Matrix,
     targets: TrainingTargets,
+    threads: Executor,
     strength: float | None = None,
     progress: Callable[[float], None] = lambda _: None,
     starts: Mapping[int, Linear] | None = None,
@@ -139,23 +142,22 @@ def out_of_fold(
         matrix: float32 [n, d], that a fold learns from.
         held_out: float32 [n, d], that a row is scored by; see `models.featurizers.contract`.
         targets: of the n rows.
+        threads: to fit in (`models.surrogates.fit_threads`).
         strength: C where it is known; None to choose it.
         progress: called with the share that is done, in [0, 1].
         starts: for a fold a model to start from, which must not have learned from what the fold holds out.
     """
-    problem, count = _problem(matrix, targets), int(targets.folds.max()) + 1
+    problem, count = _problem(matrix, targets, threads), int(targets.folds.max()) + 1
     started = {fold: problem.from_linear(start) for fold, start in (starts or {}).items()}
-    with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
-        chosen = usual_strength(len(matrix)) if strength is None else strength
-        if strength is None and targets.selection_rows.any():
-            chosen, tried = _choose(problem, held_out, targets, chosen, pool, started)
-            started |= tried
-        progress(0.5)
-        if count >= 2 * FEWEST_BLOCKS and not started:
-            started = _block_models(problem, chosen, count, pool)
-        each = range(count)
-        fitted = pool.map(partial(_fold, problem, chosen), each, map(started.get, each))
-        models = [problem.as_linear(model) for model in fitted]
+    chosen = usual_strength(len(matrix)) if strength is None else strength
+    if strength is None and targets.selection_rows.any():
+        chosen, tried = _choose(problem, held_out, targets, chosen, threads, started)
+        started |= tried
+    progress(0.5)
+    if count >= 2 * FEWEST_BLOCKS and not started:
+        started = _block_models(problem, chosen, count, threads)
+    fitted = _fit_folds(problem, chosen, range(count), started, threads)
+    models = [problem.as_linear(model) for model in fitted]
     progress(1.0)
     logits = np.empty((len(matrix), problem.labels), dtype=np.float32)
     for fold, model in enumerate(models):
@@ -173,7 +175,7 @@ def log_loss(logits: NDArray[np.floating], codes: NDArray[np.int64]) -> float:
     return float(np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(codes)), codes]))
 
 
-def _problem(matrix: Matrix, targets: TrainingTargets) -> _Problem:
+def _problem(matrix: Matrix, targets: TrainingTargets, threads: Executor) -> _Problem:
     moments = matrix.T @ matrix / np.float32(len(matrix))
     squares, rotation = spectrum(moments)
     weights = np.ones(len(matrix)) if targets.weights is None else targets.weights
@@ -181,8 +183,11 @@ def _problem(matrix: Matrix, targets: TrainingTargets) -> _Problem:
     order = np.argsort(targets.folds, kind="stable")
     order = order[relative[order] > 0]
     rotated = np.empty((len(order), matrix.shape[1] + 1), dtype=np.float32)
-    for block in row_blocks(len(order), 2 * rotated.shape[1]):
+
+    def rotate(block: slice) -> None:
         rotated[block, :-1] = matrix[order[block]] @ rotation
+
+    list(threads.map(rotate, row_blocks(len(order), 2 * rotated.shape[1])))
     rotated[:, -1] = 1.0
     return _Problem(
         rotated,
@@ -200,7 +205,7 @@ def _choose(
     held_out: Matrix,
     targets: TrainingTargets,
     strength: float,
-    pool: ThreadPoolExecutor,
+    threads: Executor,
     started: Mapping[int, Matrix],
 ) -> tuple[float, dict[int, Matrix]]:
     """Climb from `strength` to the C with the least log loss on the selection traces of a few held-out folds.
@@ -216,7 +221,7 @@ def _choose(
         return strength, {}
 
     def fit(candidate: float, models: Mapping[int, Matrix]) -> tuple[float, dict[int, Matrix]]:
-        fitted = pool.map(partial(_fold, problem, candidate), some_folds, map(models.get, some_folds))
+        fitted = _fit_folds(problem, candidate, some_folds, models, threads)
         tried = dict(zip(some_folds, fitted, strict=True))
         logits = [problem.as_linear(tried[fold]).logits(held_out[rows]) for fold, rows in rows_of.items()]
         return log_loss(np.concatenate(logits), codes), tried
@@ -234,31 +239,61 @@ def _choose(
     return best, models
 
 
-def _block_models(
-    problem: _Problem, strength: float, count: int, pool: ThreadPoolExecutor
-) -> dict[int, Matrix]:
+def _block_models(problem: _Problem, strength: float, count: int, threads: Executor) -> dict[int, Matrix]:
     """For each fold a model that has not learned from its block of folds."""
     blocks = np.array_split(np.arange(count), max(count // BLOCK, FEWEST_BLOCKS))
-    models = list(
-        pool.map(lambda block: _fit(problem.loss(strength, block[0], block[-1]), problem, None), blocks)
-    )
+    models = _fit_all(problem, strength, [(int(block[0]), int(block[-1])) for block in blocks], {}, threads)
     return {int(fold): model for block, model in zip(blocks, models, strict=True) for fold in block}
 
 
-def _fold(problem: _Problem, strength: float, fold: int, start: Matrix | None) -> Matrix:
-    """Fit on the rows outside of `fold`; [d + 1, labels] for the rotated matrix."""
-    return _fit(problem.loss(strength, fold, fold), problem, start)
+def _fit_folds(
+    problem: _Problem,
+    strength: float,
+    folds: Sequence[int],
+    starts: Mapping[int, Matrix],
+    threads: Executor,
+) -> list[Matrix]:
+    """For each of these folds a model of the rows outside of it, which starts from the fold's start."""
+    return _fit_all(problem, strength, [(fold, fold) for fold in folds], starts, threads)
 
 
-def _fit(loss: SoftmaxLoss | None, problem: _Problem, start: Matrix | None) -> Matrix:
-    if loss is None:  # every trace with a weight is held out
-        return np.zeros((problem.matrix.shape[1], problem.labels), dtype=np.float32)
-    if start is None:
-        first, logits = _ridge_start(loss, problem.spectrum)
-    else:
-        first, logits = start / loss.scale, None
-    tolerance = min(TOLERANCE * len(loss.codes), MOST_TOLERANCE)
-    return minimise(loss, first, logits, tolerance) * loss.scale
+def _fit_all(
+    problem: _Problem,
+    strength: float,
+    held_out: Sequence[tuple[int, int]],
+    starts: Mapping[int, Matrix],
+    threads: Executor,
+) -> list[Matrix]:
+    """For each first and last fold a model of the rows outside, [d + 1, labels] for the rotated matrix."""
+    at_once = int(np.clip(TOGETHER_NUMBERS // max(len(problem.codes) * problem.labels, 1), 1, TOGETHER))
+    groups = np.array_split(np.arange(len(held_out)), max(THREADS, -(-len(held_out) // at_once)))
+
+    def fit(group: NDArray[np.int64]) -> list[Matrix]:
+        ranges = [held_out[each] for each in group]
+        losses = {first: problem.loss(strength, first, last) for first, last in ranges}
+        models = _fit({first: loss for first, loss in losses.items() if loss is not None}, problem, starts)
+        # Where every trace with a weight is held out, there is nothing to learn from.
+        nothing = np.zeros((problem.matrix.shape[1], problem.labels), dtype=np.float32)
+        return [models.get(first, nothing) for first in losses]
+
+    return [model for models in threads.map(fit, groups) for model in models]
+
+
+def _fit(
+    losses: Mapping[int, SoftmaxLoss], problem: _Problem, starts: Mapping[int, Matrix]
+) -> dict[int, Matrix]:
+    """The models of these losses, fitted side by side, each from its start if it has one."""
+    scaled = {each: starts[each] / loss.scale for each, loss in losses.items() if each in starts}
+    own = dict(zip(scaled, logits_of([losses[each] for each in scaled], list(scaled.values())), strict=True))
+    begun = []
+    for each, loss in losses.items():
+        if each in starts:
+            model, logits = scaled[each], own[each]
+        else:
+            model, logits = _ridge_start(loss, problem.spectrum)
+        begun.append(Start(loss, model, logits, min(TOLERANCE * len(loss.codes), MOST_TOLERANCE)))
+    found = zip(losses.items(), minimise(begun), strict=True)
+    return {each: model * loss.scale for (each, loss), model in found}
 
 
 def _ridge_start(loss: SoftmaxLoss, squares: NDArray[np.float64]) -> tuple[Matrix, Matrix]:

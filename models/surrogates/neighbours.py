@@ -17,19 +17,17 @@ of all traces, made like those of each fold.
 """
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.featurizers.row_blocks import row_blocks
 from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import FLOAT, UINT8, Graph
 from models.surrogates.contract import Matrix, TrainingTargets
-from models.surrogates.logistic import THREADS
+from models.surrogates.fit_threads import fit_threads
 
 KIND = "neighbours"
 MOST_PROTOTYPES = 4096
@@ -150,11 +148,10 @@ def learn(featurizer: VectorFeaturizer, targets: TrainingTargets) -> Neighbours:
         for block in row_blocks(len(rows), unit.shape[1]):
             logits[rows[block]] = kernels.logits(unit[rows[block]])
 
-    # Many small products: a thread of its own for each fold does more than all threads for each product.
-    with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
+    with fit_threads() as threads:
         paired = _paired(unit, targets)
-        whole = pool.submit(_kernels, unit, targets, np.arange(len(unit)), concentration, paired)
-        list(pool.map(fold, targets.held_out))
+        whole = threads.submit(_kernels, unit, targets, np.arange(len(unit)), concentration, paired)
+        list(threads.map(fold, targets.held_out))
     return Neighbours(featurizer, logits, whole.result())
 
 

@@ -8,6 +8,7 @@ stream waits for its first policy.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +19,11 @@ from models.graph.building import Graph
 from models.graph.linear import Linear
 from models.surrogates import fasttext, linear, logistic
 from models.surrogates.contract import Matrix, TrainingTargets
+from models.surrogates.fit_threads import fit_threads
 
 FEWEST, AMPLE = 600, 3000
 SHARE, SHARE_OF_FEW = 0.5, 0.3
 """Share of fastText with `AMPLE` traces or more, and with fewer; chosen on Banking77."""
-LOGISTIC_TIME = 0.4
-"""Share of the time that logistic regression takes, for the progress that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +72,19 @@ def learn(
     if weighted < fewest:
         return linear.learn(featurizer, targets, strength, progress)
     few = weighted < ample
-    fits = logistic.out_of_fold(
-        featurizer.matrix, featurizer.held_out, targets, strength, lambda done: progress(LOGISTIC_TIME * done)
-    )
     schedule = fasttext.FEW_TRACES if few else fasttext.MANY_TRACES
-    beside = fasttext.out_of_fold(featurizer, targets, schedule)
+    with fit_threads() as threads, ThreadPoolExecutor(1) as aside:
+        # Both hand their fits to the same threads, so none of these is idle while the other has some.
+        started = aside.submit(fasttext.out_of_fold, featurizer, targets, threads, schedule)
+        fits = logistic.out_of_fold(
+            featurizer.matrix, featurizer.held_out, targets, threads, strength, progress
+        )
+        beside = started.result()
     share = SHARE_OF_FEW if few else SHARE
     parts = [
         SummedModel(1 - share, fits.logits, featurizer.over_terms(fits.model)),
         SummedModel(share, beside.logits, beside.model),
     ]
-    progress(1.0)
     return TextLinear(featurizer, fits.strength, parts)
 
 

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from models.surrogates import logistic
 from models.surrogates.contract import TrainingTargets
+from models.surrogates.fit_threads import fit_threads
 from models.training import folds
 
 
@@ -21,12 +22,20 @@ def blobs(rows: int, seed: int = 0) -> tuple[np.ndarray, TrainingTargets]:
     )
 
 
+def fitted(matrix: np.ndarray, targets: TrainingTargets, strength: float | None = None) -> logistic.OutOfFold:
+    with fit_threads() as threads:
+        return logistic.out_of_fold(matrix, matrix, targets, threads, strength)
+
+
 def test_a_fold_model_equals_that_of_scikit_learn() -> None:
     matrix, targets = blobs(600)
     weights = np.random.default_rng(1).uniform(0.5, 2.0, 600)
     held = np.arange(600) % 3
-    problem = logistic._problem(matrix, replace(targets, weights=weights, folds=held))
-    mine = problem.as_linear(logistic._fold(problem, 4.0, 0, None)).logits(matrix)
+    with fit_threads() as threads:
+        found = logistic.out_of_fold(
+            matrix, matrix, replace(targets, weights=weights, folds=held), threads, strength=4.0
+        )
+    mine = found.models[0].logits(matrix)
     kept = held != 0
     scaled = weights[kept] / weights.mean()
     reference = LogisticRegression(C=4.0, tol=1e-8, max_iter=2000).fit(
@@ -45,23 +54,23 @@ def test_no_model_scores_what_it_learned_from() -> None:
     targets = TrainingTargets(
         codes, 2, folds.assign_folds(np.arange(len(codes)), 0), None, np.zeros(400, dtype=np.bool_), 0
     )
-    found = logistic.out_of_fold(matrix, matrix, targets)
+    found = fitted(matrix, targets)
     assert abs((found.logits.argmax(axis=1) == codes).mean() - 0.5) < 0.1
     assert (found.model.logits(matrix).argmax(axis=1) == codes).mean() > 0.7
 
 
 def test_the_chosen_strength_beats_its_neighbours() -> None:
     matrix, targets = blobs(900)
-    chosen = logistic.out_of_fold(matrix, matrix, targets)
+    chosen = fitted(matrix, targets)
     for factor in (1 / logistic.STEP, logistic.STEP):
-        other = logistic.out_of_fold(matrix, matrix, targets, strength=chosen.strength * factor)
+        other = fitted(matrix, targets, strength=chosen.strength * factor)
         assert chosen.log_loss < other.log_loss + 0.01
 
 
 def test_the_usual_strength_needs_no_selection_traces() -> None:
     matrix, targets = blobs(900)
     none = replace(targets, selection_rows=np.zeros(900, dtype=np.bool_))
-    assert logistic.out_of_fold(matrix, matrix, none).strength == logistic.usual_strength(900)
+    assert fitted(matrix, none).strength == logistic.usual_strength(900)
 
 
 def test_only_selection_traces_choose(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +85,7 @@ def test_only_selection_traces_choose(monkeypatch: pytest.MonkeyPatch) -> None:
         return log_loss(logits, codes)
 
     monkeypatch.setattr(logistic, "log_loss", recorded)
-    logistic.out_of_fold(matrix, matrix, few)
+    fitted(matrix, few)
     some_folds = range((int(few.folds.max()) + 1) // logistic.SELECTION_SHARE)
     judged = [few.codes[(few.folds == fold) & few.selection_rows] for fold in some_folds]
     assert len(scored) > 2
