@@ -95,7 +95,7 @@ _COMMANDS = {
     ),
     "doctor": _CommandEntry(
         "doctor",
-        "Look at Kafka, Redis, settings, disk and LLMs, and say what is wrong and what to do.",
+        "Look at Kafka, Redis, settings, disk, LLMs and encoders behind an address, and say what to do.",
         "stream",
     ),
     "config": _CommandEntry("config", "Read and write the config topic.", "stream"),

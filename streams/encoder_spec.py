@@ -34,6 +34,11 @@ class EncoderSpec:
         read = sources_of(self.vectors)
         return tuple(EncoderSpec(source, _read_by(source, self.prompt)) for source in read)
 
+    @property
+    def prompt_hash(self) -> str:
+        """Tells it from another encoder of this source with another prompt; empty without a prompt."""
+        return "" if self.prompt is None else self.prompt.hash + self.prompt.question_hash
+
 
 def _read_by(source: str, prompt: Prompt | None) -> Prompt | None:
     """What makes another encoder of this source, so that a change of all else closes none."""

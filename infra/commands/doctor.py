@@ -7,6 +7,7 @@ import typer
 
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, note, result
+from infra.doctor.encoders import encoder_findings
 from infra.doctor.kafka import kafka_findings
 from infra.doctor.process import disk_findings, settings_findings
 from infra.doctor.teachers import teacher_findings
@@ -28,10 +29,10 @@ _SIGNS = {Level.OK: "ok      ", Level.WARNING: "warning ", Level.PROBLEM: "PROBL
 
 @commands.command(epilog=examples("doctor", "doctor --json"))
 def doctor(json: AsJson = False) -> None:
-    """Look at Kafka, Redis, settings, disk and LLMs, and say what is wrong and what to do.
+    """Look at Kafka, Redis, settings, disk, LLMs and encoders behind an address, and say what to do.
 
-    It looks from this host, with this environment, and changes nothing. Exit status 1 means that something
-    does not work.
+    It looks from this host, with this environment, and changes nothing. Each encoder makes one vector. Exit
+    status 1 means that something does not work.
 
     """
     settings = client_settings()
@@ -43,6 +44,7 @@ def doctor(json: AsJson = False) -> None:
         *settings_findings(settings, configs, os.environ),
         *disk_findings(settings.data),
         *teacher_findings(configs, KeyVariables.of_process(settings.key_env)),
+        *encoder_findings(configs),
     ]
     if json:
         result({"findings": [found._asdict() for found in findings]})

@@ -98,6 +98,7 @@ def _report(overview: Overview) -> dict[str, Any]:
         return {
             "traffic": _traffic(overview.traffic.get(task)),
             "refit": None if refit is None else to_builtins(refit),
+            "absent_encoders": [asdict(encoder) for encoder in overview.encoders[task]],
         }
 
     return {

@@ -7,6 +7,7 @@ from infra.console.status_lines import backlog_sentence, oldest_sentences, task_
 from infra.console.tier_lines import tier_sentence
 from infra.serve.overview import Overview
 from schemas.config import EVERY_TASK, config_of
+from streams.status.absent_encoders import absent_sentence
 from streams.status.sentences import refit_sentence
 
 
@@ -20,17 +21,22 @@ def overview_lines(overview: Overview, price_a_call: float | None, currency: str
         return spending_sentence(spending[task], config_of(task, overrides).teacher.limits, currency)
 
     refits = {task: refit_sentence(refit, overview.at) for task, refit in overview.refits.items()}
+    absent = {
+        task: [absent_sentence(encoder, overview.at) for encoder in encoders]
+        for task, encoders in overview.encoders.items()
+    }
     for one in overview.statuses:
         delta = config_of(one.task, overrides).delta
         right, replies = overview.accuracy.get(one.task), replies_sentence(spending[one.task])
         seen = overview.traffic.get(one.task)
         tiers = tier_sentence(one.tiers, spending[one.task])
-        shown = today(one.task), right, replies, refits.get(one.task), tiers
+        shown = today(one.task), right, replies, refits.get(one.task), tiers, absent[one.task]
         yield from task_lines(one, seen, price_a_call, currency, delta, *shown)
     for task in overview.missing:
         lines = task.task, task.reason, overview.traffic.get(task.task), task.next_step, today(task.task)
         right, replies = overview.accuracy.get(task.task), replies_sentence(spending[task.task])
-        yield from without_policy_lines(*lines, right, replies, refits.get(task.task))
+        refit = refits.get(task.task)
+        yield from without_policy_lines(*lines, right, replies, refit, absent[task.task])
     if not overview.statuses and not overview.missing:
         yield "no task yet: `understudy ask TEXT` sends a first request"
     total = config_of(EVERY_TASK, overrides).teacher.total_limits

@@ -1,6 +1,6 @@
 """Lines of `status` for people: what answers, traffic, money, certificate, and what to do next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from infra.serve.accuracy import TaskAccuracy
 from infra.serve.backlog import Backlog
@@ -37,6 +37,7 @@ def task_lines(
     replies: str | None = None,
     refit: str | None = None,
     tiers: str | None = None,
+    encoders: Sequence[str] = (),
 ) -> Iterator[str]:
     """A task with a policy: its name, then a line for each thing that matters.
 
@@ -45,11 +46,13 @@ def task_lines(
         replies: of the LLM to apps, as a sentence, where it says something.
         refit: that runs now, as a sentence.
         tiers: of a cascade, as a sentence.
+        encoders: that can't be used, a sentence each.
     """
     yield status.task
     yield _entry("answers", _answers(status))
     if tiers is not None:
         yield _entry("tiers", tiers)
+    yield from (_entry("encoder", sentence) for sentence in encoders)
     yield _entry("traffic", traffic_sentence(traffic))
     if price_a_call is not None and traffic is not None:
         saved = format_money(traffic.saved_a_day(price_a_call), currency)
@@ -69,7 +72,7 @@ def task_lines(
         yield _entry("refit", refit)
     for sentence in (*_missed_promises(status, traffic), *_further(status)):
         yield _entry("", sentence)
-    yield _entry("next", _next_step(status, traffic, delta))
+    yield _entry("next", _next_step(status, traffic, delta, lacks_encoder=bool(encoders)))
 
 
 def without_policy_lines(
@@ -81,9 +84,11 @@ def without_policy_lines(
     accuracy: TaskAccuracy | None = None,
     replies: str | None = None,
     refit: str | None = None,
+    encoders: Sequence[str] = (),
 ) -> Iterator[str]:
     yield task
     yield _entry("answers", f"the teacher answers everything: {reason}")
+    yield from (_entry("encoder", sentence) for sentence in encoders)
     yield _entry("traffic", traffic_sentence(traffic))
     yield _entry("today", spending)
     if replies is not None:
@@ -148,11 +153,11 @@ def traffic_sentence(traffic: TaskTraffic | None) -> str:
     )
 
 
-def _next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> str:
+def _next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float, *, lacks_encoder: bool) -> str:
     if traffic is None:
-        return next_step(status, None, delta)
+        return next_step(status, None, delta, lacks_encoder=lacks_encoder)
     audits_a_second = traffic.answered / traffic.seconds * status.audit_rate
-    return next_step(status, traffic.last_error, delta, audits_a_second)
+    return next_step(status, traffic.last_error, delta, audits_a_second, lacks_encoder=lacks_encoder)
 
 
 def _answers(status: TaskStatus) -> str:

@@ -1,6 +1,6 @@
 """Overview of all tasks: policies and certificates from Redis, traffic and backlog from Kafka."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from infra.serve.accuracy import TaskAccuracy, read_accuracy
@@ -8,13 +8,14 @@ from infra.serve.backlog import Backlog, read_backlog
 from infra.serve.config_topic import read_overrides
 from infra.serve.missing_policy import MissingPolicy, missing_policies
 from infra.serve.spending import read_spending
-from infra.serve.status import read_running_refits, task_statuses
+from infra.serve.status import read_absent_encoders, read_running_refits, task_statuses
 from infra.serve.traffic import TaskTraffic, read_fit_outcomes, read_traffic
 from schemas.config import Override
 from streams.clock import unix_ms
 from streams.settings import Settings
 from streams.spending.day_spending import DaySpending
 from streams.state.running_refits import RunningRefit
+from streams.status.absent_encoders import AbsentEncoder
 from streams.status.task_status import TaskStatus, with_outcome
 
 
@@ -26,6 +27,7 @@ class Overview:
     missing: the tasks without one.
     refits: that run now, by task.
     spending: of today, by task, and of all together under `*`.
+    encoders: that processes can't use, by task.
     """
 
     at: int
@@ -37,6 +39,7 @@ class Overview:
     spending: Mapping[str, DaySpending]
     accuracy: Mapping[str, TaskAccuracy]
     refits: Mapping[str, RunningRefit]
+    encoders: Mapping[str, Sequence[AbsentEncoder]]
 
 
 def read_overview(settings: Settings) -> Overview:
@@ -60,4 +63,5 @@ def read_overview(settings: Settings) -> Overview:
         spending=read_spending(settings, tasks),
         accuracy=read_accuracy(settings, overrides),
         refits=read_running_refits(settings, tasks),
+        encoders=read_absent_encoders(settings, tasks, overrides),
     )

@@ -10,6 +10,8 @@ from schemas.config import Config, Override, config_of
 from streams.errors import StateUnreadable
 from streams.settings import Settings
 from streams.state.running_refits import RunningRefit, RunningRefits
+from streams.state.workers import HeardWorker, WorkerStore
+from streams.status.absent_encoders import AbsentEncoder, absent_encoders
 from streams.status.status_reader import StatusReader
 from streams.status.task_status import TaskStatus
 
@@ -44,6 +46,19 @@ async def _statuses(settings: Settings, overrides: Mapping[str, Override]) -> li
             except StateUnreadable as error:
                 note(f"not shown: {error}")
     return [status for status in statuses if status is not None]
+
+
+def read_absent_encoders(
+    settings: Settings, tasks: Iterable[str], overrides: Mapping[str, Override]
+) -> dict[str, tuple[AbsentEncoder, ...]]:
+    """The encoders of each task that processes can't use. Raises StateUnavailable: Redis is away."""
+
+    async def read() -> list[HeardWorker]:
+        async with redis_connection(settings) as connection:
+            return await WorkerStore(connection, settings.keys).read()
+
+    heard = asyncio.run(read())
+    return {task: absent_encoders(config_of(task, overrides), heard) for task in tasks}
 
 
 @asynccontextmanager

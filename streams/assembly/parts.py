@@ -149,7 +149,9 @@ class WorkerParts:
                 lambda task, encoder, use: spending.add(task, encoder_amounts(encoder, use)),
             )
             identity = EncoderIdentity(EncoderReferences(self.connection, self.settings.keys))
-            self.services += [EncoderPool(self.tasks, identity.check), self._encoders]
+            pool = EncoderPool(self.tasks, identity.check)
+            self.heartbeat.show_encoders(pool.reports)
+            self.services += [pool, self._encoders]
         return self._encoders
 
     def sync_policies(self) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from mode import Service
 
@@ -20,9 +21,13 @@ from models.embedders.kinds import MODEL2VEC, split_spec
 from models.embedders.loader import open_embedder
 from models.embedders.vector_cache import CachedEmbedder, encoder_behind
 from models.errors import EmbedderError, EncoderChanged
+from schemas.secrets import masked
+from schemas.urls import masked_url
+from streams.clock import unix_ms
 from streams.encoder_spec import EncoderSpec
 from streams.errors import StateUnavailable
 from streams.routing.daemon_thread import CallPanicked, run_in_daemon
+from streams.state.workers import EncoderReport
 from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -31,6 +36,7 @@ _POLL = 0.2
 _STEADY = 60.0
 _CHECK = 30.0
 """Seconds between two checks whether an open encoder is still the same."""
+_FAILED = "it has failed on texts, as the log says, and is opened again"
 _START = 20.0
 """Seconds for which the start waits; an encoder that takes longer holds up no other."""
 
@@ -54,6 +60,13 @@ class OpenAttempt:
         return float(min(60, 2 ** min(self.failures, 6)))
 
 
+class _OpenState(NamedTuple):
+    """Whether an encoder is open, and since when that is so, Unix milliseconds."""
+
+    is_open: bool
+    since: int
+
+
 Check = Callable[[EncoderSpec, Embedder], Awaitable[None]]
 
 
@@ -71,6 +84,7 @@ class EncoderPool(Service):
         self._checked_at: dict[EncoderSpec, float] = {}
         self._checking: set[EncoderSpec] = set()
         self._attempts: dict[EncoderSpec, OpenAttempt] = {}
+        self._states: dict[EncoderSpec, _OpenState] = {}
         self._opening: set[EncoderSpec] = set()
         self._logged: dict[str, str] = {}
 
@@ -81,6 +95,19 @@ class EncoderPool(Service):
             await asyncio.wait(opening, timeout=_START)
         self.add_future(self._watch())
 
+    def reports(self) -> list[EncoderReport]:
+        """How each encoder is that tasks name; without those that are opened for the first time."""
+        return [
+            EncoderReport(
+                masked_url(encoding.vectors),
+                encoding.prompt_hash,
+                self._states[encoding].since,
+                "" if self._states[encoding].is_open else self._problem(encoding),
+            )
+            for encoding in self._live_tasks.encoder_specs()
+            if encoding in self._states
+        ]
+
     async def _watch(self) -> None:
         while not self.should_stop:
             self._log_unsuitable()
@@ -88,6 +115,11 @@ class EncoderPool(Service):
             for unwanted in self._live_tasks.encoders.keys() - wanted:
                 self._live_tasks.set_encoder(unwanted, None)
                 self._checked_at.pop(unwanted, None)
+            for closed in self._states.keys() - self._live_tasks.encoders.keys():
+                if closed in wanted:
+                    self._note(closed, is_open=False)
+                else:
+                    del self._states[closed]
             for encoding in wanted - self._live_tasks.encoders.keys() - self._opening:
                 if self._due(encoding):
                     self._opening.add(encoding)
@@ -138,6 +170,7 @@ class EncoderPool(Service):
         self._attempts[encoding] = OpenAttempt(time.monotonic(), last.failures + 1 if last and flaps else 0)
         self._checked_at[encoding] = time.monotonic()
         self._live_tasks.set_encoder(encoding, embedder)
+        self._note(encoding, is_open=True)
         log.info(
             "encoder is open: spec=%s id=%s dimension=%d", encoding.vectors, embedder.id, embedder.dimension
         )
@@ -147,6 +180,17 @@ class EncoderPool(Service):
             log.error("encoder failed to open, its tasks defer everything until it opens: %s", problem)
         failures = last.failures + 1 if last else 0
         self._attempts[encoding] = OpenAttempt(time.monotonic(), failures, problem)
+        self._note(encoding, is_open=False)
+
+    def _note(self, encoding: EncoderSpec, *, is_open: bool) -> None:
+        before = self._states.get(encoding)
+        if before is None or before.is_open is not is_open:
+            self._states[encoding] = _OpenState(is_open, unix_ms())
+
+    def _problem(self, encoding: EncoderSpec) -> str:
+        """Why it is not open; one that was open and failed on texts has not been tried since."""
+        last = self._attempts.get(encoding)
+        return masked(last.problem) if last is not None and last.problem else _FAILED
 
     def _log_unsuitable(self) -> None:
         """Log which tasks can have no answer here, and why."""

@@ -23,6 +23,22 @@ class EndpointReport(Struct, frozen=True):
     is_open: bool
 
 
+class EncoderReport(Struct, frozen=True):
+    """An encoder as one process sees it.
+
+    Attributes:
+        source: its kind and place, without a password.
+        prompt: hash of its prompt; empty where it has none.
+        since: Unix milliseconds, by the clock of the process, at which it became open, or ceased to be.
+        problem: why it can't be used; empty where it is open.
+    """
+
+    source: str
+    prompt: str
+    since: int
+    problem: str = ""
+
+
 class WorkerReport(Struct, frozen=True):
     """What a process says of itself.
 
@@ -31,6 +47,7 @@ class WorkerReport(Struct, frozen=True):
         started_at: Unix milliseconds, by its own clock.
         problems: why it is not ready; empty where it is.
         endpoints: that it has called.
+        encoders: that it has opened, or tried to.
     """
 
     name: str
@@ -39,6 +56,7 @@ class WorkerReport(Struct, frozen=True):
     started_at: int
     problems: tuple[str, ...] = ()
     endpoints: tuple[EndpointReport, ...] = ()
+    encoders: tuple[EncoderReport, ...] = ()
 
 
 class HeardWorker(Struct, frozen=True):

@@ -21,7 +21,7 @@ class Level(StrEnum):
 
 class Finding(NamedTuple):
     """Attributes:
-    about: what was looked at: kafka, redis, settings, disk, certify, or teacher.
+    about: what was looked at: kafka, redis, settings, disk, certify, teacher, or encoder.
     text: one sentence; what to do stands in it.
     """
 

@@ -100,7 +100,14 @@ def service_sentence(status: TaskStatus) -> str:
     )
 
 
-def next_step(status: TaskStatus, last_error: str | None, delta: float, audits_a_second: float = 0.0) -> str:
+def next_step(
+    status: TaskStatus,
+    last_error: str | None,
+    delta: float,
+    audits_a_second: float = 0.0,
+    *,
+    lacks_encoder: bool = False,
+) -> str:
     """The one thing that an operator may want to do now."""
     task = status.task
     if status.paused:
@@ -119,6 +126,8 @@ def next_step(status: TaskStatus, last_error: str | None, delta: float, audits_a
             "see why the teacher failed (the last error above); once that is repaired, "
             f"`understudy dead-letters replay --stage learn --task {task}` asks again"
         )
+    if lacks_encoder:
+        return "make the encoder usable again (above): until it is, what needs its vector goes to the teacher"
     if status.unseen:
         return (
             "start the `certify` role: until it has said once that it counts audits nothing is certified, "

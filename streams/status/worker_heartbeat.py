@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from mode import Service
 
 from streams.errors import StateUnavailable
-from streams.state.workers import EndpointReport, WorkerReport, WorkerStore
+from streams.state.workers import EncoderReport, EndpointReport, WorkerReport, WorkerStore
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,7 @@ STALE = 20.0
 """Seconds after which a worker that has said nothing is taken for hanging or killed."""
 _MOST_PROBLEMS = 5
 _MOST_ENDPOINTS = 100
+_MOST_ENCODERS = 100
 
 
 class WorkerHeartbeat(Service):
@@ -35,14 +36,21 @@ class WorkerHeartbeat(Service):
         self._report = report
         self._problems = problems
         self._endpoints: list[Callable[[], Iterable[EndpointReport]]] = []
+        self._encoders: list[Callable[[], Iterable[EncoderReport]]] = []
 
     def show_endpoints(self, endpoints: Callable[[], Iterable[EndpointReport]]) -> None:
         """Report these, too."""
         self._endpoints.append(endpoints)
 
+    def show_encoders(self, encoders: Callable[[], Iterable[EncoderReport]]) -> None:
+        """Report these, too; those that can't be used first, where there are many."""
+        self._encoders.append(encoders)
+
     def report(self) -> WorkerReport:
         """What is said now."""
         endpoints = [endpoint for read in self._endpoints for endpoint in read()]
+        encoders = [encoder for read in self._encoders for encoder in read()]
+        encoders.sort(key=lambda one: not one.problem)
         report = self._report
         return WorkerReport(
             name=report.name,
@@ -51,6 +59,7 @@ class WorkerHeartbeat(Service):
             started_at=report.started_at,
             problems=tuple(self._problems())[:_MOST_PROBLEMS],
             endpoints=tuple(endpoints[:_MOST_ENDPOINTS]),
+            encoders=tuple(encoders[:_MOST_ENCODERS]),
         )
 
     async def on_start(self) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from infra.console.status_lines import backlog_sentence, oldest_sentences, task_lines
+from infra.console.status_lines import backlog_sentence, oldest_sentences, task_lines, without_policy_lines
 from infra.serve.backlog import Backlog
 from infra.serve.traffic import TaskTraffic
 from streams.sampling import RateReason
@@ -38,6 +38,17 @@ def test_status_says_what_matters() -> None:
         "  audits      0.02 of the requests, as configured",
         "  next        nothing",
     ]
+
+
+def test_an_encoder_that_can_not_be_used_is_named_and_is_the_next_thing_to_do() -> None:
+    lines = list(task_lines(STATUS, TRAFFIC, None, "€", 0.05, "2 calls", encoders=["`onnx:/m` can't ..."]))
+    assert "  encoder     `onnx:/m` can't ..." in lines
+    assert lines[-1].startswith("  next        make the encoder usable again")
+    paused = replace(STATUS, paused=True)
+    *_, next_line = task_lines(paused, None, None, "€", 0.05, "2 calls", encoders=["`onnx:/m` can't ..."])
+    assert "paused=false" in next_line
+    without = list(without_policy_lines("shop", "no traces", None, "wait", "2 calls", encoders=["gone"]))
+    assert "  encoder     gone" in without
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def shown(*statuses: TaskStatus) -> list[str]:
         spending={one.task: SPENT for one in statuses},
         accuracy={},
         refits={},
+        encoders={},
     )
     console = Console(file=StringIO(), width=150)
     console.print(top_table(overview, "$"))

@@ -101,6 +101,28 @@ async def test_a_failed_encoder_is_opened_again(live: Tasks, running: EncoderPoo
     assert second.id == first.id
 
 
+async def test_what_a_process_can_not_use_is_reported_until_it_can(
+    live: Tasks, running: EncoderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "later"
+    configure(live, f"model2vec:{folder}")
+    await happens(lambda: bool(running.reports()))
+    (absent,) = running.reports()
+    assert absent.source == f"model2vec:{folder}"
+    assert "there is no such folder" in absent.problem
+    static(folder)
+    await happens(lambda: bool(live.encoders))
+    (opened,) = running.reports()
+    assert opened.problem == ""
+    assert opened.since >= absent.since
+    monkeypatch.setattr(encoder_pool.OpenAttempt, "pause", lambda _attempt: 1e9)
+    (embedder,) = live.encoders.values()
+    live.drop_encoder(embedder)
+    await happens(lambda: "it has failed on texts" in running.reports()[0].problem)
+    configure(live, "text")
+    await happens(lambda: not running.reports())
+
+
 async def test_a_policy_of_another_encoder_is_logged(
     live: Tasks, running: EncoderPool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,10 +4,16 @@ import msgspec
 
 from schemas.redis_keys import Keys
 from streams.state.connection import Connection
-from streams.state.workers import EndpointReport, WorkerReport, WorkerStore
+from streams.state.workers import EncoderReport, EndpointReport, WorkerReport, WorkerStore
 
 REPORT = WorkerReport(
-    "host.1", "host", ("route", "learn"), 5, ("not ready",), (EndpointReport("u", "m", True),)
+    "host.1",
+    "host",
+    ("route", "learn"),
+    5,
+    ("not ready",),
+    (EndpointReport("u", "m", True),),
+    (EncoderReport("onnx:/m", "", 6, "no such folder"),),
 )
 
 
