@@ -157,7 +157,8 @@ def _next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float, *,
     if traffic is None:
         return next_step(status, None, delta, lacks_encoder=lacks_encoder)
     audits_a_second = traffic.answered / traffic.seconds * status.audit_rate
-    return next_step(status, traffic.last_error, delta, audits_a_second, lacks_encoder=lacks_encoder)
+    error = traffic.last_error if traffic.is_failing else None
+    return next_step(status, error, delta, audits_a_second, lacks_encoder=lacks_encoder)
 
 
 def _answers(status: TaskStatus) -> str:

@@ -26,6 +26,7 @@ class TaskTraffic:
         audited: of the answered ones, those that the teacher is asked about too.
         errors: labels that say that the teacher failed.
         last_error: the newest of them.
+        is_failing: nothing newer than that error says that the teacher has answered since.
         since: Unix milliseconds of the first of the task's labels.
     """
 
@@ -35,6 +36,7 @@ class TaskTraffic:
     audited: int
     errors: int
     last_error: str | None = None
+    is_failing: bool = False
     since: int = 0
     guessed: int = 0
 
@@ -93,13 +95,16 @@ def _task_traffic(labels: list[Label], seconds: float) -> TaskTraffic:
     answered = [label for label in labels if label.source == "surrogate"]
     guessed = sum(label.reason is Reason.BUDGET for label in answered)
     failed = [label for label in labels if label.source == "error"]
+    last = max(failed, key=lambda label: label.labelled_at, default=None)
+    by_teacher = max((label.labelled_at for label in labels if label.source == "teacher"), default=0)
     return TaskTraffic(
         seconds=seconds,
         labels=len(labels),
         answered=len(answered) - guessed,
         audited=sum(label.audited and label.reason is not Reason.BUDGET for label in answered),
         errors=len(failed),
-        last_error=max(failed, key=lambda label: label.labelled_at).error if failed else None,
+        last_error=None if last is None else last.error,
+        is_failing=last is not None and last.labelled_at > by_teacher,
         since=min(label.labelled_at for label in labels),
         guessed=guessed,
     )

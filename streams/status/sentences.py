@@ -108,7 +108,11 @@ def next_step(
     *,
     lacks_encoder: bool = False,
 ) -> str:
-    """The one thing that an operator may want to do now."""
+    """The one thing that an operator may want to do now.
+
+    Args:
+        last_error: of the teacher, where it has given no label since.
+    """
     task = status.task
     if status.paused:
         return f"`understudy config set {task} paused=false` lets it answer again"

@@ -40,6 +40,17 @@ def test_status_says_what_matters() -> None:
     ]
 
 
+def test_a_repaired_teacher_is_no_next_thing_to_do() -> None:
+    failed = replace(TRAFFIC, errors=1, last_error="no connection", is_failing=True)
+    steps = [
+        list(task_lines(STATUS, traffic, None, "€", 0.05, "2 calls"))
+        for traffic in (failed, replace(failed, is_failing=False))
+    ]
+    assert steps[0][-1].startswith("  next        see why the teacher failed (the last error above)")
+    assert steps[1][-1] == "  next        nothing"
+    assert all("1 error, the last: no connection" in "\n".join(lines) for lines in steps)
+
+
 def test_an_encoder_that_can_not_be_used_is_named_and_is_the_next_thing_to_do() -> None:
     lines = list(task_lines(STATUS, TRAFFIC, None, "€", 0.05, "2 calls", encoders=["`onnx:/m` can't ..."]))
     assert "  encoder     `onnx:/m` can't ..." in lines

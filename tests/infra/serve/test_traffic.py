@@ -26,9 +26,17 @@ def test_traffic_counts_each_task_s_labels() -> None:
     assert set(found) == {"shop", "toys"}
     counts = found["shop"]
     assert (counts.labels, counts.answered, counts.audited, counts.errors) == (5, 2, 1, 2)
-    assert counts.last_error == "failed 8 s ago"
+    assert (counts.last_error, counts.is_failing) == ("failed 8 s ago", False)
     assert (counts.seconds, counts.rate, counts.coverage) == (9, 5 / 9, 0.4)
     assert counts.saved_a_day(0.5) == pytest.approx(1 / 9 * 86_400 * 0.5)
+
+
+def test_a_teacher_that_has_answered_since_its_last_error_is_not_failing() -> None:
+    """Whatever partitions its labels are in; an answer of the surrogate says nothing of it."""
+    failed = [label(9, "teacher"), label(8, "error")]
+    assert traffic_of([failed, [label(2, "surrogate")]], NOW)["shop"].is_failing
+    repaired = traffic_of([failed, [label(7)]], NOW)["shop"]
+    assert (repaired.last_error, repaired.is_failing) == ("failed 8 s ago", False)
 
 
 def test_a_full_partition_shortens_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
