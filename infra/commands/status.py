@@ -11,8 +11,10 @@ from rich.text import Text
 
 from infra.console.currency_option import Currency
 from infra.console.examples import examples
+from infra.console.known_task import check_known
 from infra.console.output import AsJson, line, result
 from infra.console.overview_lines import overview_lines
+from infra.console.policy_options import task_name
 from infra.console.redraw import View, redraw
 from infra.console.top_table import top_table
 from infra.serve.overview import Overview, read_overview
@@ -31,9 +33,13 @@ _OFTEN = 5.0
 
 
 @commands.command(
-    epilog=examples("status", "status --price-a-call 0.002", "status --watch 5", "status --json")
+    epilog=examples("status", "status tickets --price-a-call 0.002", "status --watch 5", "status --json")
 )
 def status(
+    task: Annotated[
+        str | None,
+        typer.Argument(metavar="TASK", help="One task alone; by default all.", callback=task_name),
+    ] = None,
     price_a_call: Annotated[
         float | None,
         typer.Option(
@@ -47,18 +53,25 @@ def status(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Show for every task what answers, its traffic and certificate, and what to do next."""
+    """Show for every task what answers, its traffic and certificate, and what to do next.
+
+    The backlog is that of all tasks. Exit status 1: nobody knows the task.
+    """
     if watch is not None and json:
         raise typer.BadParameter("is for people: call `status --json` again instead", param_hint="--watch")
+    settings = client_settings()
+    if task is not None:
+        check_known(settings, task)
     if watch is not None:
         _redraw(
             watch,
+            lambda: read_overview(settings, task),
             lambda overview: Group(
                 *(Text(masked(text)) for text in overview_lines(overview, price_a_call, currency))
             ),
         )
         return
-    overview = read_overview(client_settings())
+    overview = read_overview(settings, task)
     if json:
         result(_report(overview))
         return
@@ -74,13 +87,13 @@ def top(
     currency: Currency = CURRENCY,
 ) -> None:
     """Show all tasks in one table, those that need a person first, until Ctrl-C."""
-    _redraw(every, lambda overview: top_table(overview, currency))
-
-
-def _redraw(every: float, draw: Callable[[Overview], RenderableType]) -> None:
-    """Read and draw every few seconds, until Ctrl-C."""
     settings = client_settings()
-    view = View(lambda: read_overview(settings))
+    _redraw(every, lambda: read_overview(settings), lambda overview: top_table(overview, currency))
+
+
+def _redraw(every: float, read: Callable[[], Overview], draw: Callable[[Overview], RenderableType]) -> None:
+    """Read and draw every few seconds, until Ctrl-C."""
+    view = View(read)
     redraw(every, view.refresh, lambda: _with_problem(view, draw(view.shown)))
 
 

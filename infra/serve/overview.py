@@ -42,16 +42,25 @@ class Overview:
     encoders: Mapping[str, Sequence[AbsentEncoder]]
 
 
-def read_overview(settings: Settings) -> Overview:
-    """Raises:
-    KafkaFailed, StateUnavailable: a server is away.
+def read_overview(settings: Settings, only: str | None = None) -> Overview:
+    """What is known of all tasks; or of one alone, beside what concerns all.
+
+    Args:
+        only: a task that somebody knows, be it without policy, config and traffic.
+
+    Raises:
+        KafkaFailed, StateUnavailable: a server is away.
     """
     overrides, now = read_overrides(settings), unix_ms()
     statuses = task_statuses(settings, overrides)
     traffic = read_traffic(settings, now)
     outcomes = read_fit_outcomes(settings)
     statuses = [with_outcome(status, outcomes.get(status.task)) for status in statuses]
-    missing = missing_policies({one.task for one in statuses}, overrides, traffic, outcomes)
+    named = overrides if only is None else {only: {}, **overrides}
+    missing = missing_policies({one.task for one in statuses}, named, traffic, outcomes)
+    if only is not None:
+        statuses = [one for one in statuses if one.task == only]
+        missing = [one for one in missing if one.task == only]
     tasks = [one.task for one in statuses] + [one.task for one in missing]
     return Overview(
         at=now,
@@ -61,7 +70,9 @@ def read_overview(settings: Settings) -> Overview:
         traffic=traffic,
         backlog=read_backlog(settings),
         spending=read_spending(settings, tasks),
-        accuracy=read_accuracy(settings, overrides),
+        accuracy={
+            task: right for task, right in read_accuracy(settings, overrides).items() if only in (None, task)
+        },
         refits=read_running_refits(settings, tasks),
         encoders=read_absent_encoders(settings, tasks, overrides),
     )

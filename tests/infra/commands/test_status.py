@@ -52,6 +52,23 @@ def test_status_lists_tasks_without_a_policy(
     assert found["backlog"] == {**counts, "oldest": oldest}
 
 
+def test_one_task_is_shown_alone(
+    understudy: Run, settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNDERSTUDY_REDIS__URL", redis_url)
+    now = unix_ms()
+    labels = [Label("r", task, "x", "teacher", Reason.NO_POLICY, now, now) for task in ("shop", "toys")]
+    write_messages(settings, [Outgoing(settings.topics.labels, b"k", LABEL.encode(one)) for one in labels])
+    shown = understudy("status", "toys")
+    assert shown.status == 0, shown.err
+    assert shown.out.startswith("toys\n")
+    assert "shop" not in shown.out
+    assert "backlog: " in shown.out
+    found = json.loads(understudy("status", "toys", "--json").out)
+    assert [one["task"] for one in found["without_policy"]] == ["toys"]
+    assert len(json.loads(understudy("status", "--json").out)["without_policy"]) == 2
+
+
 def test_what_is_drawn_again_is_what_status_says(
     understudy: Run, settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

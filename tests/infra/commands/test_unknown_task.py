@@ -9,7 +9,12 @@ from streams.kafka.topic_client import write_messages
 from streams.settings import Settings
 from tests.infra.conftest import Run
 
-COMMANDS = (("certificate", "shop"), ("policies", "list", "shop"), ("config", "get", "shop"))
+COMMANDS = (
+    ("certificate", "shop"),
+    ("policies", "list", "shop"),
+    ("config", "get", "shop"),
+    ("status", "shop"),
+)
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
