@@ -26,6 +26,7 @@ from schemas.messages import Label, Request
 from streams.kafka.message import as_bytes
 from streams.kafka.topic_client import Reader, write_messages
 from streams.settings import Settings
+from streams.wording import counted
 
 commands = typer.Typer()
 
@@ -110,7 +111,7 @@ def produce(
         raise InvalidFile(
             f'{file}: no request in it; expected {{"text": "..."}} a line, or CSV below a header'
         )
-    note(f"{sending.sent} requests sent to {settings.topics.requests}")
+    note(f"{counted(sending.sent, 'request')} sent to {settings.topics.requests}")
     if sending.without_id and ids is None:
         note(f"{sending.without_id} had no id and got one; --ids FILE writes the ids down")
 
@@ -178,7 +179,7 @@ def consume(
     finally:
         reader.close()
     if requests:
-        note(f"{len(requests)} requests have no label yet")
+        note(f"{counted(len(requests), 'request')} without a label yet")
 
 
 def _only_task(settings: Settings) -> str:

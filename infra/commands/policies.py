@@ -33,6 +33,7 @@ from streams.settings import Settings
 from streams.state.operator_changes import OperatorChangeLog
 from streams.state.registry import Registry
 from streams.status.sentences import local_time
+from streams.wording import counted
 
 commands = typer.Typer()
 
@@ -214,7 +215,11 @@ def _emit(settings: Settings, events: Sequence[Event]) -> None:
 
 def _version_line(version: VersionInfo) -> str:
     state = version.state.replace("_", " ") if version.state else "unknown"
-    fitted = "its files were dropped" if version.traces is None else f"fitted on {version.traces:,} traces"
+    fitted = (
+        "its files were dropped"
+        if version.traces is None
+        else f"fitted on {counted(version.traces, 'trace')}"
+    )
     since = "" if version.since is None else f" since {local_time(version.since)} ({version.reason})"
     if version.attempt:
         return f"attempt at {version.version}: refused{since}"

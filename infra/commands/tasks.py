@@ -21,6 +21,7 @@ from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.state.proposed_tasks import CountedProposal, ProposedTasks
 from streams.status.sentences import local_time
+from streams.wording import counted
 
 commands = typer.Typer()
 
@@ -65,7 +66,7 @@ def tasks_retire(
         raise typer.Exit(1)
     by = f"{getuser()}@{gethostname()}"
     removed = retire_task(client_settings(), task, by, reason, unix_ms())
-    note(f"task {task} is retired: {removed} keys are removed from Redis, routers drop its policy")
+    note(f"task {task} is retired: {counted(removed, 'key')} removed from Redis, routers drop its policy")
 
 
 @tasks.command("proposed", epilog=examples("tasks proposed", "tasks proposed --json"))
@@ -135,7 +136,7 @@ def tasks_dismiss(kind: Hash) -> None:
 
 
 def _known_line(one: KnownTask) -> str:
-    fitted = "no version" if one.version is None else f"{one.version} of {one.traces or 0:,} traces"
+    fitted = "no version" if one.version is None else f"{one.version} of {counted(one.traces or 0, 'trace')}"
     last = "no request lately" if one.last_request is None else f"last request {local_time(one.last_request)}"
     return f"{one.task}  known by {one.source}, {one.mode}, {fitted}, {last}"
 
@@ -143,7 +144,8 @@ def _known_line(one: KnownTask) -> str:
 def _print(one: CountedProposal) -> None:
     labels = ", ".join(one.task.labels[:_LABELS])
     more = f" and {len(one.task.labels) - _LABELS} more" if len(one.task.labels) > _LABELS else ""
-    line(f"{one.task.hash}  {one.calls:,} calls, the last {local_time(one.last_at)}, of {one.task.model}")
+    calls = counted(one.calls, "call")
+    line(f"{one.task.hash}  {calls}, the last {local_time(one.last_at)}, of {one.task.model}")
     line(f"  asks for {one.task.form}{f': {labels}{more}' if labels else ''}")
     if one.task.begins:
         line(f"  begins with {one.task.begins!r}")

@@ -3,7 +3,7 @@
 from models.money import format_money
 from schemas.call_limits import CallLimits
 from streams.spending.day_spending import DaySpending
-from streams.wording import counted
+from streams.wording import by_count, counted, counted_of
 
 _FEW = 20
 """Replies of which nothing can be said yet."""
@@ -18,18 +18,20 @@ def spending_sentence(spent: DaySpending, limits: CallLimits, currency: str) -> 
     counts["of workers that were killed"] = spent.lost_calls
     kinds = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
     parts = [
-        f"{spent.all_calls:,}{_of(limits.calls_per_day)} calls{f' ({kinds})' if kinds else ''}",
-        f"{spent.tokens:,}{_of(limits.tokens_per_day)} tokens",
+        counted_of(spent.all_calls, limits.calls_per_day, "call") + (f" ({kinds})" if kinds else ""),
+        counted_of(spent.tokens, limits.tokens_per_day, "token"),
     ]
     if spent.money or limits.money_per_day is not None:
         allowed = limits.money_per_day
         most = "" if allowed is None else f" of {format_money(allowed, currency)}"
         parts.append(f"{format_money(spent.money, currency)}{most}")
     saved = f", saved about {format_money(spent.saved_money, currency)}" if spent.saved_money else ""
-    parts.append(f"{spent.answered:,} requests answered without a call{saved}")
+    parts.append(f"{counted(spent.answered, 'request')} answered without a call{saved}")
     if spent.apps.calls:
         money = f", {format_money(spent.apps.money, currency)}" if spent.apps.money else ""
-        parts.append(f"apps' own {spent.apps.calls:,} calls: {spent.apps.tokens:,} tokens{money}")
+        parts.append(
+            f"apps' own {counted(spent.apps.calls, 'call')}: {counted(spent.apps.tokens, 'token')}{money}"
+        )
     if spent.refits:
         parts.append(f"{counted(spent.refits, 'refit')} in {spent.refit_seconds:,.0f} s")
     return "; ".join(parts)
@@ -41,7 +43,8 @@ def replies_sentence(spent: DaySpending) -> str | None:
     if not unread:
         return None
     sentence = (
-        f"{unread:,} of today's {replies:,} replies of the LLM to apps say no label "
+        f"{unread:,} of today's {replies:,} {by_count(replies, 'reply', 'replies')} of the LLM to apps "
+        f"{by_count(unread, 'says', 'say')} no label "
         f"({unread / replies:.1%}), and no trace holds their requests"
     )
     if replies < _FEW or unread / replies < _LARGE:
@@ -50,7 +53,3 @@ def replies_sentence(spent: DaySpending) -> str | None:
         f"warning: {sentence}: the gate does not speak for requests like these; set `chat.label` or "
         "`chat.field` so that they can be read (the gateway's log quotes some), or keep them out of the task"
     )
-
-
-def _of(allowed: int | None) -> str:
-    return "" if allowed is None else f" of {allowed:,}"

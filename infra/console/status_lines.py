@@ -9,6 +9,7 @@ from models.drift import coverage_signal
 from models.money import currency_prefix, format_money
 from streams.status.sentences import (
     age,
+    agreeing,
     audit_sentence,
     certificate_sentence,
     local_time,
@@ -18,7 +19,7 @@ from streams.status.sentences import (
     switched_off,
 )
 from streams.status.task_status import TaskStatus
-from streams.wording import counted
+from streams.wording import by_count, counted, counted_of
 
 # Chance alone brings the alarm up to there every now and then.
 _NOTABLE_ALARM = 0.5
@@ -103,7 +104,7 @@ def without_policy_lines(
 def accuracy_sentence(accuracy: TaskAccuracy) -> str:
     """How many of the answers with feedback were right."""
     shares = [
-        f"{right:,} of {count:,} answers of the {who} ({right / count:.1%})"
+        f"{counted_of(right, count, 'answer')} of the {who} ({right / count:.1%})"
         for who, right, count in (
             ("surrogate", accuracy.surrogate_right, accuracy.surrogate),
             ("teacher", accuracy.teacher_right, accuracy.teacher),
@@ -111,20 +112,23 @@ def accuracy_sentence(accuracy: TaskAccuracy) -> str:
         if count
     ]
     right = f"of those with feedback, right are {', '.join(shares)}" if shares else "no answer has feedback"
-    unknown = f"; {accuracy.unknown:,} more have feedback and no known answer" if accuracy.unknown else ""
+    have = by_count(accuracy.unknown, "has", "have")
+    unknown = f"; {accuracy.unknown:,} more {have} feedback and no known answer" if accuracy.unknown else ""
     return f"{right}{unknown} (not a random sample; not agreement)"
 
 
 def backlog_sentence(backlog: Backlog) -> str:
     asked = None if backlog.audits is None else backlog.deferrals
+    waits = by_count(backlog.requests or 0, "waits", "wait")
     waiting = (
-        f"{_waiting(backlog.requests)} requests wait for `route`, "
-        f"{_waiting(backlog.deferrals)} deferrals and {_waiting(backlog.audits)} audits for `teacher`"
+        f"{_waiting(backlog.requests, 'request')} {waits} for `route`, "
+        f"{_waiting(backlog.deferrals, 'deferral')} and {_waiting(backlog.audits, 'audit')} for `teacher`"
     )
     if backlog.waiting:
         waiting += f", which has put off {backlog.waiting:,} more"
     if backlog.encodings:
-        waiting += f"; {backlog.encodings:,} texts wait for `encode`"
+        waits = by_count(backlog.encodings, "waits", "wait")
+        waiting += f"; {counted(backlog.encodings, 'text')} {waits} for `encode`"
     never = [role for role, count in (("route", backlog.requests), ("teacher", asked)) if count is None]
     unknown = f" (unknown: no worker with the role {' or '.join(never)} has read yet)" if never else ""
     return f"backlog: {waiting}{unknown}"
@@ -134,7 +138,8 @@ def oldest_sentences(backlog: Backlog, now: int) -> Iterator[str]:
     """For each lane with a backlog, how long the oldest of each task wait; `now` in Unix milliseconds."""
     for lane, oldest in backlog.oldest.items():
         ages = [f"{task} {age(max(0, now - at) / 1000)}" for task, at in list(oldest.items())[:_TASKS]]
-        more = f", and {len(oldest) - _TASKS} more tasks" if len(oldest) > _TASKS else ""
+        left = len(oldest) - _TASKS
+        more = f", and {left} more {by_count(left, 'task', 'tasks')}" if left > 0 else ""
         if ages:
             yield f"oldest {lane}: {', '.join(ages)}{more}"
 
@@ -145,7 +150,8 @@ def traffic_sentence(traffic: TaskTraffic | None) -> str:
         return "no labels in the last minutes"
     errors = counted(traffic.errors, "error") if traffic.errors else "no errors"
     last = f", the last: {traffic.last_error}" if traffic.last_error else ""
-    guessed = f"; {traffic.guessed:,} guesses outside the guarantee" if traffic.guessed else ""
+    guesses = by_count(traffic.guessed, "guess", "guesses")
+    guessed = f"; {traffic.guessed:,} {guesses} outside the guarantee" if traffic.guessed else ""
     labels, seconds = counted(traffic.labels, "label"), f"{traffic.seconds:,.0f} s"
     return (
         f"{labels} in the last {seconds} ({traffic.rate:.3g} a second); "
@@ -162,7 +168,7 @@ def _next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float, *,
 
 
 def _answers(status: TaskStatus) -> str:
-    since = f"{status.version} since {local_time(status.since)}, fitted on {status.traces:,} traces"
+    since = f"{status.version} since {local_time(status.since)}, fitted on {counted(status.traces, 'trace')}"
     if status.paused:
         return f"{since}; paused: the teacher answers everything"
     if status.threshold is None:
@@ -177,7 +183,7 @@ def _missed_promises(status: TaskStatus, traffic: TaskTraffic | None) -> Iterato
     """What is far from what the fit has promised; nothing while that may be chance."""
     if status.high < status.target:
         yield (
-            f"promise missed: {status.agreements:,} of {status.audits:,} audits agree, which proves at most "
+            f"promise missed: {agreeing(status.agreements, status.audits)}, which proves at most "
             f"{status.high:.1%}; the target is {status.target:.1%}"
         )
     if traffic is None or status.expected_coverage is None or status.since > traffic.since:
@@ -186,19 +192,23 @@ def _missed_promises(status: TaskStatus, traffic: TaskTraffic | None) -> Iterato
         return
     signal = coverage_signal(traffic.answered, traffic.labels, status.expected_coverage)
     if signal is not None:
-        yield f"promise missed: of the last {traffic.labels:,} requests, {signal.sentence}"
+        yield f"promise missed: of the last {counted(traffic.labels, 'request')}, {signal.sentence}"
 
 
 def _further(status: TaskStatus) -> Iterator[str]:
     if status.pending:
-        overdue = f"; {status.overdue:,} overdue ones count against the claim" if status.overdue else ""
+        ones = by_count(status.overdue, "one counts", "ones count")
+        overdue = f"; {status.overdue:,} overdue {ones} against the claim" if status.overdue else ""
         silent = f", and the teacher has passed {status.silent:,} by" if status.silent else ""
-        yield f"{status.pending:,} audits have no reply yet{overdue}{silent}"
+        have = by_count(status.pending, "has", "have")
+        yield f"{counted(status.pending, 'audit')} {have} no reply yet{overdue}{silent}"
     if status.failed:
         every = status.audits + status.pending + status.failed + status.lost
-        yield f"failed audits: {status.failed:,} of {every:,}, which count against the claim"
+        counts = by_count(status.failed, "counts", "count")
+        yield f"failed audits: {status.failed:,} of {every:,}, which {counts} against the claim"
     if status.lost:
-        yield f"{status.lost:,} audits were given up, and count against the claim"
+        given_up = by_count(status.lost, "was given up, and counts", "were given up, and count")
+        yield f"{counted(status.lost, 'audit')} {given_up} against the claim"
     if status.removed_labels:
         removed = named_labels(status.removed_labels)
         yield f"not answered any more, since the teacher may not give them: {removed}"
@@ -219,8 +229,8 @@ def _further(status: TaskStatus) -> Iterator[str]:
         yield f"pinned: {status.pinned}"
     if status.asked_again:
         yield (
-            f"asked the same twice, the teacher gave the same label {status.said_the_same:,} of "
-            f"{status.asked_again:,} times{_ceiling(status.ceiling)}"
+            f"asked the same twice, the teacher gave the same label "
+            f"{counted_of(status.said_the_same, status.asked_again, 'time')}{_ceiling(status.ceiling)}"
         )
 
 
@@ -231,8 +241,8 @@ def _ceiling(ceiling: float) -> str:
     return f": a surrogate that answers everything can't agree with more than {ceiling:.1%}"
 
 
-def _waiting(count: int | None) -> str:
-    return "?" if count is None else f"{count:,}"
+def _waiting(count: int | None, noun: str) -> str:
+    return f"? {noun}s" if count is None else counted(count, noun)
 
 
 def _entry(name: str, text: str) -> str:

@@ -11,6 +11,7 @@ from models.proven_share import at_least
 from schemas.secrets import masked
 from streams.status.claim import ClaimState, claim_of
 from streams.status.task_status import TaskStatus
+from streams.wording import counted
 
 _WORDS = ("task", "version", "claim")
 _COLUMNS = (*_WORDS, "answered", "a second", "proven", "target", "audits", "alarm", "today")
@@ -58,7 +59,7 @@ def _cells(overview: Overview, status: TaskStatus, currency: str) -> list[Render
         Text(f"{status.target:.1%}"),
         Text(f"{status.agreements:,} of {status.audits:,}"),
         Text(f"{min(status.alarm, 1.0):.0%}", "red" if status.alarm > _ALARMING else ""),
-        Text(format_money(spent.money, currency) if spent.money else f"{spent.all_calls:,} calls"),
+        Text(format_money(spent.money, currency) if spent.money else counted(spent.all_calls, "call")),
     ]
 
 

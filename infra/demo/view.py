@@ -13,6 +13,7 @@ from infra.demo.scoreboard import PRICE_IN, PRICE_OUT, Scoreboard
 from models.proven_share import at_least
 from schemas.events import EventKind
 from streams.status.task_status import TaskStatus
+from streams.wording import counted
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 60
@@ -72,7 +73,7 @@ def _figures(board: Scoreboard, status: TaskStatus | None) -> Table:
             "agreement", f"{_format_share(board.agreement)} (target {status.target:.0%})" if status else "-"
         ),
         _cell("audits agree", f"{status.agreements} of {status.audits}" if status else "-"),
-        _cell("policy", f"{status.version}, {status.traces:,} traces" if status else "none yet"),
+        _cell("policy", f"{status.version}, {counted(status.traces, 'trace')}" if status else "none yet"),
     )
     table.add_row(
         _cell("agreement now", _format_share(board.agreement_now)),

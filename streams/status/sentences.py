@@ -8,7 +8,7 @@ from models.proven_share import at_least
 from streams.sampling import RateReason
 from streams.state.running_refits import RunningRefit
 from streams.status.task_status import TaskStatus
-from streams.wording import counted
+from streams.wording import by_count, counted, counted_of
 
 _LABELS = 5
 
@@ -36,6 +36,11 @@ def age(seconds: float) -> str:
     return f"{whole} s"
 
 
+def agreeing(agreements: int, audits: int, whose: str = "") -> str:
+    """`390 of 400 audits agree`; `whose` stands after the noun."""
+    return f"{counted_of(agreements, audits, 'audit')}{whose} {by_count(agreements, 'agrees', 'agree')}"
+
+
 def refit_sentence(refit: RunningRefit, now: int) -> str:
     """Since when a refit runs, and what it does; `now` in Unix milliseconds."""
     doing = f": {refit.doing}" if refit.doing else ""
@@ -56,7 +61,7 @@ def certificate_sentence(status: TaskStatus) -> str:
     if not status.audits:
         return f"not certified: no audits yet; the target is {status.target:.1%}"
     proof = (
-        f"{status.agreements:,} of {status.audits:,} audits agree, which proves an agreement of at least "
+        f"{agreeing(status.agreements, status.audits)}, which proves an agreement of at least "
         f"{at_least(status.bound)} of what {status.version} has answered{_until(status.until)}; "
         f"the target is {status.target:.1%}"
     )
@@ -95,8 +100,8 @@ def service_sentence(status: TaskStatus) -> str:
     if service.suspended:
         certified = f"suspended: {service.suspended}"
     return (
-        f"{certified}: {service.agreements:,} of {service.audits:,} audits of all versions agree, which "
-        f"proves an agreement of at least {at_least(service.bound)} of all answers{_until(service.until)}"
+        f"{certified}: {agreeing(service.agreements, service.audits, ' of all versions')}, which proves an "
+        f"agreement of at least {at_least(service.bound)} of all answers{_until(service.until)}"
     )
 
 
@@ -183,10 +188,10 @@ def ahead_sentence(ahead: AuditsAhead, audits_a_second: float) -> str:
     if ahead.likely is None:
         return f"as it is now, only {ahead.chance:.0%} of such versions get to {ahead.target:.1%} in time"
     most = "an unknown number" if ahead.most is None else f"{ahead.most:,}"
-    span = f" ({ahead.least:,} to {most})"
+    audits, span = counted(ahead.likely, "audit"), f" ({ahead.least:,} to {most})"
     if audits_a_second <= 0.0:
-        return f"about {ahead.likely:,} audits{span} {until}"
-    return f"about {ahead.likely:,} audits{span}, {age(ahead.likely / audits_a_second)} at this rate, {until}"
+        return f"about {audits}{span} {until}"
+    return f"about {audits}{span}, {age(ahead.likely / audits_a_second)} at this rate, {until}"
 
 
 def switched_off(status: TaskStatus) -> str:

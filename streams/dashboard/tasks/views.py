@@ -22,6 +22,7 @@ from streams.status.claim import ClaimState, claim_of
 from streams.status.sentences import switched_off
 from streams.status.task_status import TaskStatus
 from streams.versions.lifecycle import Transition
+from streams.wording import counted
 
 _MOST_MOVES = 100
 _STEP = SPAN * 60_000
@@ -255,10 +256,10 @@ def _thousandths(shares: Sequence[float | None]) -> list[int | None]:
 
 def _facts(status: TaskStatus) -> list[tuple[str, str]]:
     facts = [
-        ("fitted on", f"{status.traces:,} traces"),
+        ("fitted on", counted(status.traces, "trace")),
         ("threshold", _threshold(status)),
         ("audit rate", f"{status.audit_rate:.1%} of the requests"),
-        ("without a reply", f"{status.pending:,} audits, {status.overdue:,} overdue"),
+        ("without a reply", f"{counted(status.pending, 'audit')}, {status.overdue:,} overdue"),
         ("audits of all versions", _service(status)),
         ("alarm", f"{min(status.alarm, 1.0):.0%} of its level"),
     ]

@@ -115,7 +115,7 @@ def test_labels_are_joined_to_their_texts(understudy: Run, settings: Settings, t
     assert ended.status == 0, ended.err
     [joined] = map(json.loads, ended.out.splitlines())
     assert (joined["row"], joined["text"], joined["label"]) == (2, "two", "track")
-    assert "1 requests have no label yet" in ended.err
+    assert "1 request without a label yet" in ended.err
     write_messages(settings, [Outgoing(topic, b"k", label("a"))])
     ended = understudy("consume", "labels", "--join", file)  # ends by itself: all have one
     assert {json.loads(line)["id"] for line in ended.out.splitlines()} == {"a", "b"}

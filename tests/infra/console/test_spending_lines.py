@@ -42,6 +42,17 @@ def test_a_day_without_anything() -> None:
     )
 
 
+def test_one_of_a_kind_is_no_plural() -> None:
+    spent = day_spending({"calls": 1.0, "tokens": 1.0, "answered": 1.0, "apps.calls": 1.0, "refits": 1.0})
+    assert spending_sentence(spent, CallLimits(), "$") == (
+        "1 call (1 of workers that were killed); 1 token; 1 request answered without a call; "
+        "apps' own 1 call: 0 tokens; 1 refit in 0 s"
+    )
+    one = replies_sentence(day_spending({"replies_unread": 1.0}))
+    assert one is not None
+    assert one.startswith("1 of today's 1 reply of the LLM to apps says no label")
+
+
 def test_without_a_price_no_money_is_saved() -> None:
     spent = day_spending({"calls": 5.0, "requests.calls": 5.0, "answered": 9.0})
     assert (spent.all_calls, spent.saved_money) == (5, 0.0)
@@ -51,7 +62,7 @@ def test_without_a_price_no_money_is_saved() -> None:
 def test_replies_without_a_label_are_shown_and_many_warned_of() -> None:
     few = replies_sentence(day_spending({"replies_read": 199.0, "replies_unread": 1.0}))
     assert few is not None
-    assert few.startswith("1 of today's 200 replies of the LLM to apps say no label (0.5%)")
+    assert few.startswith("1 of today's 200 replies of the LLM to apps says no label (0.5%)")
     many = replies_sentence(day_spending({"replies_read": 180.0, "replies_unread": 20.0}))
     assert many is not None
     assert many.startswith("warning: 20 of today's 200 replies")

@@ -112,6 +112,26 @@ def test_silence_failure_and_disagreement_are_told_apart() -> None:
         assert sentence in text
 
 
+def test_one_of_a_kind_is_no_plural() -> None:
+    alone = replace(
+        STATUS, traces=1, audits=1, agreements=1, pending=1, overdue=1, failed=1, lost=1, certified=False
+    )
+    text = "\n".join(task_lines(alone, replace(TRAFFIC, labels=1, guessed=1), None, "€", 0.05, "1 call"))
+    for sentence in (
+        "fitted on 1 trace;",
+        "1 of 1 audit agrees, which proves",
+        "1 guess outside the guarantee",
+        "1 audit has no reply yet; 1 overdue one counts against the claim",
+        "failed audits: 1 of 4, which counts against the claim",
+        "1 audit was given up, and counts against the claim",
+    ):
+        assert sentence in text
+    assert backlog_sentence(Backlog(1, 1, 1, encodings=1)) == (
+        "backlog: 1 request waits for `route`, 1 deferral and 1 audit for `teacher`; "
+        "1 text waits for `encode`"
+    )
+
+
 def test_an_unread_topic_is_unknown() -> None:
     assert backlog_sentence(Backlog(1_500, None)) == (
         "backlog: 1,500 requests wait for `route`, ? deferrals and 0 audits for `teacher` "
