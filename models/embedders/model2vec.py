@@ -1,8 +1,8 @@
 """`model2vec:`: static embeddings, a mean over a table's rows; fast, and the same to the last bit anywhere.
 
 Format and library are Minishlab's Model2Vec. It reads folders and hub repositories in its own layout and in
-that of sentence-transformers. A place that is not a folder is a repository on the hub, with an optional
-`@revision`; files in the hub's cache are not downloaded again.
+that of sentence-transformers. A place that is not a folder, nor looks like the path of one, is a repository
+on the hub, with an optional `@revision`; files in the hub's cache are not downloaded again.
 """
 
 import threading
@@ -58,10 +58,17 @@ class StaticEmbedder:
         return np.asarray(rows, dtype=np.float32)
 
 
+def _is_path(repository: str) -> bool:
+    """Whether a folder is meant: a repository has one slash at most, and no folder before that."""
+    maker, *rest = repository.split("/")
+    return repository.startswith(_PATHS) or len(rest) > 1 or (bool(rest) and Path(maker).is_dir())
+
+
 def _download(place: str) -> Path:
-    if place.startswith(_PATHS):
-        raise EmbedderError(f"{place}: there is no such folder")
     repository, _, revision = place.partition("@")
+    if _is_path(repository):
+        where = "" if place.startswith(_PATHS) else f" in {Path.cwd()}; it is not looked for on the hub"
+        raise EmbedderError(f"{place}: there is no such folder{where}")
     try:
         return Path(snapshot_download(repository, revision=revision or None, allow_patterns=list(_FILES)))
     except (OSError, ValueError) as error:

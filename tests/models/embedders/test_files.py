@@ -73,8 +73,14 @@ def test_a_hub_id_is_read_from_the_hub_s_cache(tmp_path: Path, monkeypatch: pyte
         open_embedder("model2vec:maker/other")
 
 
-@pytest.mark.parametrize("place", ["/no/such", "./no", "~/no"])
-def test_a_path_is_not_looked_for_on_the_hub(place: str) -> None:
+@pytest.mark.parametrize(
+    "place", ["/no/such", "./no", "~/no", "a/folder/deep", "a/folder/deep@main", "there/no"]
+)
+def test_a_path_is_not_looked_for_on_the_hub(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(EmbedderError, match=f"{place}: there is no such folder"):
         open_embedder(f"model2vec:{place}")
 
