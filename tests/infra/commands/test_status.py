@@ -57,13 +57,17 @@ def test_one_task_is_shown_alone(
 ) -> None:
     monkeypatch.setenv("UNDERSTUDY_REDIS__URL", redis_url)
     now = unix_ms()
-    labels = [Label("r", task, "x", "teacher", Reason.NO_POLICY, now, now) for task in ("shop", "toys")]
+    labels = [
+        Label("r", task, "x", "teacher", Reason.NO_POLICY, at, at)
+        for task, at in (("shop", now), ("toys", now), ("quiet", 1))
+    ]
     write_messages(settings, [Outgoing(settings.topics.labels, b"k", LABEL.encode(one)) for one in labels])
     shown = understudy("status", "toys")
     assert shown.status == 0, shown.err
     assert shown.out.startswith("toys\n")
     assert "shop" not in shown.out
     assert "backlog: " in shown.out
+    assert understudy("status", "quiet").out.startswith("quiet\n")
     found = json.loads(understudy("status", "toys", "--json").out)
     assert [one["task"] for one in found["without_policy"]] == ["toys"]
     assert len(json.loads(understudy("status", "--json").out)["without_policy"]) == 2
