@@ -6,7 +6,7 @@ rows of one matrix go side by side and share these products.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,18 +42,22 @@ class Start:
     tolerance: float
 
 
-def minimise(starts: Sequence[Start]) -> list[Matrix]:
-    """For each start the model with the least loss; the losses differ neither in matrix nor in labels."""
+def minimise(starts: Iterable[Start]) -> list[Matrix]:
+    """For each start the model with the least loss; the losses differ neither in matrix nor in labels.
+
+    A fit's products are with the same others until all have ended. Else they would be rounded in another way
+    once another fit has ended, and that may have learned from what this one must not.
+    """
     descents = [_Descent(start) for start in starts]
-    under_way = descents
+    losses = [descent.loss for descent in descents]
     for _ in range(ITERATIONS):
-        excesses = [descent.excess for descent in under_way]
-        for descent, pulled in zip(under_way, pulled_back(_losses(under_way), excesses), strict=True):
+        excesses = [descent.excess for descent in descents]
+        for descent, pulled in zip(descents, pulled_back(losses, excesses), strict=True):
             descent.turn(pulled)
-        under_way = [descent for descent in under_way if descent.slope < 0]
-        along = logits_of(_losses(under_way), [descent.direction for descent in under_way])
-        under_way = [descent for descent, own in zip(under_way, along, strict=True) if descent.move(own)]
-        if not under_way:
+        directions = [descent.direction for descent in descents]
+        for descent, along in zip(descents, logits_of(losses, directions), strict=True):
+            descent.move(along)
+        if all(descent.has_ended for descent in descents):
             break
     return [descent.model for descent in descents]
 
@@ -66,11 +70,11 @@ class _Descent:
         model: reached so far.
         excess: [n, labels], see `SoftmaxLoss.of_logits`.
         direction: to move along, once `turn` was called.
-        slope: of the loss along it.
+        has_ended: there is nothing more to gain, and nothing changes any more.
     """
 
     def __init__(self, start: Start) -> None:
-        self.loss, self.model = start.loss, start.model
+        self.loss, self.model, self.has_ended = start.loss, start.model, False
         self.excess = np.empty_like(start.logits)
         self._logits, self._tolerance = start.logits, start.tolerance
         penalty = 0.5 * self.loss.penalty_of(self.model, self.model)
@@ -80,26 +84,29 @@ class _Descent:
 
     def turn(self, pulled: Matrix) -> None:
         """Choose the direction, by what `excess` is in terms of the unscaled model."""
+        if self.has_ended:
+            return
         gradient = self.loss.gradient(pulled, self.model)
         if self._before is not None:
             self._remember(self.model - self._before[0], gradient - self._before[1])
         self._before = self.model, gradient
         self.direction = _direction(gradient, self._pairs)
-        self.slope = float(np.vdot(gradient, self.direction))
+        self._slope = float(np.vdot(gradient, self.direction))
+        self.has_ended = not self._slope < 0
 
-    def move(self, along: Matrix) -> bool:
-        """Move to about the lowest point along the direction, whose logits are given.
-
-        Returns:
-            whether there is more to gain; it stays where nothing lowers the loss.
-        """
+    def move(self, along: Matrix) -> None:
+        """Move to about the lowest point along the direction, whose logits are given, or stay and end."""
+        if self.has_ended:
+            return
         before, first = self._value, self._first_step(along)
         step, value, logits = self._search(along, first)
         if not value < before:
-            return False
+            self.has_ended = True
+            return
         self.model = self.model + np.float32(step) * self.direction
         self._logits, self._value = logits, value
-        return not self._pairs or before - value > self._tolerance * max(abs(before), 1.0)
+        gained = before - value > self._tolerance * max(abs(before), 1.0)
+        self.has_ended = bool(self._pairs) and not gained
 
     def _first_step(self, along: Matrix) -> float:
         """1, or without a memory one that is surely not too long."""
@@ -107,7 +114,7 @@ class _Descent:
             return 1.0
         # The softmax's curvature is at most a half (Boehning 1992).
         spread = float(np.dot(self.loss.weights, np.einsum("nl,nl->n", along, along))) / len(along)
-        return -self.slope / (0.5 * spread + self.loss.penalty_of(self.direction, self.direction))
+        return -self._slope / (0.5 * spread + self.loss.penalty_of(self.direction, self.direction))
 
     def _search(self, along: Matrix, first: float) -> tuple[float, float, Matrix]:
         """The step that ends the search, and the loss and the logits there, whose excess is kept."""
@@ -115,13 +122,13 @@ class _Descent:
         level = 0.5 * loss.penalty_of(self.model, self.model)
         tilt = loss.penalty_of(self.model, self.direction)
         bend = loss.penalty_of(self.direction, self.direction)
-        near, near_slope, far, far_slope = 0.0, self.slope, np.inf, np.inf
+        near, near_slope, far, far_slope = 0.0, self._slope, np.inf, np.inf
         for _ in range(MOST_STEPS):
             step = following
             logits = self._logits + np.float32(step) * along
             value = loss.of_logits(logits, self.excess) + level + step * (tilt + 0.5 * step * bend)
             slope = float(np.vdot(self.excess, along)) / rows + tilt + step * bend
-            if abs(slope) <= SLOPE * abs(self.slope) and value < self._value:
+            if abs(slope) <= SLOPE * abs(self._slope) and value < self._value:
                 break
             if slope < 0:
                 near, near_slope = step, slope
@@ -138,10 +145,6 @@ class _Descent:
         curvature = float(np.vdot(moved, turned))
         if curvature > 0:
             self._pairs.append((moved, turned, 1.0 / curvature))
-
-
-def _losses(descents: Sequence[_Descent]) -> list[SoftmaxLoss]:
-    return [descent.loss for descent in descents]
 
 
 def _direction(gradient: Matrix, pairs: Sequence[Pair]) -> Matrix:

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from models.surrogates import logistic
 from models.surrogates.contract import TrainingTargets
-from models.surrogates.fit_threads import fit_threads
+from models.surrogates.fit_threads import THREADS, fit_threads
 from models.training import folds
 
 
@@ -44,6 +44,40 @@ def test_a_fold_model_equals_that_of_scikit_learn() -> None:
     theirs = reference.predict_log_proba(matrix)
     ours = mine - np.logaddexp.reduce(mine, axis=1, keepdims=True)
     assert np.abs(np.exp(ours) - np.exp(theirs)).max() < 0.02
+
+
+@pytest.mark.parametrize("strength", [4.0, None])
+def test_labels_that_a_fold_holds_out_change_no_bit_of_its_model(strength: float | None) -> None:
+    """Though it shares products with folds that learn from them, and these end earlier or later then."""
+    matrix, targets = blobs(120)
+    held = np.arange(120) % 9
+    weights = np.random.default_rng(1).uniform(0.0, 2.0, 120).clip(0.5) - 0.5
+    none = replace(targets, folds=held, weights=weights, selection_rows=np.zeros(120, dtype=np.bool_))
+    right = fitted(matrix, none, strength)
+    for fold in range(9):
+        codes = np.where(held == fold, 0, targets.codes)
+        wrong = fitted(matrix, replace(none, codes=codes), strength)
+        same = (wrong.logits == right.logits).all(axis=1)
+        assert same[held == fold].all()
+        assert same[held != fold].mean() < 0.05, "the other folds did learn from the wrong labels"
+
+
+def test_fits_by_themselves_or_side_by_side_end_at_the_same_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix, targets = blobs(600)
+    usual = fitted(matrix, targets, strength=4.0)
+    monkeypatch.setattr(logistic, "TOGETHER_NUMBERS", 1)
+    np.testing.assert_allclose(fitted(matrix, targets, strength=4.0).logits, usual.logits, atol=0.05)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 10, 11, 60])
+@pytest.mark.parametrize("at_once", [1, 3, 5])
+def test_groups_hold_all_folds_and_keep_both_threads_busy(count: int, at_once: int) -> None:
+    folds = [(each, each) for each in range(count)]
+    groups = logistic._groups(folds, at_once)
+    assert sorted(each for group in groups for each in group) == folds
+    sizes = [len(group) for group in groups]
+    assert not sizes or (max(sizes) <= at_once and max(sizes) - min(sizes) <= 1)
+    assert len(groups) == count or len(groups) % THREADS == 0
 
 
 def test_no_model_scores_what_it_learned_from() -> None:

@@ -32,7 +32,10 @@ def test_loss_and_gradient_are_those_of_the_definition(
     np.testing.assert_allclose(loss.gradient(loss.pull_back(excess), model), gradient, atol=1e-5)
 
 
-def test_shared_products_are_those_of_each_loss() -> None:
+@pytest.mark.parametrize("at_once", [softmax_loss.MULTIPLIED, 37])
+def test_shared_products_are_those_of_each_loss(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """Also where only some rows are multiplied at once."""
+    monkeypatch.setattr(softmax_loss, "MULTIPLIED", at_once)
     generator = np.random.default_rng(2)
     losses = [loss_of(parts) for parts in PARTS.values()]
     models = [generator.standard_normal((WIDTH, LABELS)).astype(np.float32) for _ in losses]
