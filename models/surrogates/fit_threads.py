@@ -15,6 +15,13 @@ THREADS = 2
 
 @contextmanager
 def fit_threads() -> Iterator[Executor]:
-    """As many threads as a fit has; a matrix product in them has one thread."""
+    """As many threads as a fit has; a matrix product in them has one thread.
+
+    After an error nothing begins in them that has not begun yet.
+    """
     with threadpool_limits(1), ThreadPoolExecutor(THREADS) as threads:
-        yield threads
+        try:
+            yield threads
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise

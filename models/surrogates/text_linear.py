@@ -73,7 +73,7 @@ def learn(
         return linear.learn(featurizer, targets, strength, progress)
     few = weighted < ample
     schedule = fasttext.FEW_TRACES if few else fasttext.MANY_TRACES
-    with fit_threads() as threads, ThreadPoolExecutor(1) as aside:
+    with ThreadPoolExecutor(1) as aside, fit_threads() as threads:
         # Both hand their fits to the same threads, so none of these is idle while the other has some.
         started = aside.submit(fasttext.out_of_fold, featurizer, targets, threads, schedule)
         fits = logistic.out_of_fold(
