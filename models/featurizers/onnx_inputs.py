@@ -17,7 +17,7 @@ from models.featurizers.ngrams import encode, pad, window_bytes
 
 TEXTS_AT_ONCE = 64
 BYTES_AT_ONCE = 8192
-VECTORS_AT_ONCE = 256
+VECTORS_AT_ONCE = 128
 PADDING_AT_ONCE = 700
 """Bytes of padding that cost about as much as another run of a graph that reads texts alone."""
 

@@ -61,11 +61,10 @@ def consumer_options(settings: Settings, group: str, batch: int | None = None) -
 def reader_options(settings: Settings) -> Options:
     """Options of a consumer that reads a whole topic and is in no group.
 
-    A broker says that a partition has ended when it has waited for more, and a start waits for that.
+    A broker says that a partition has ended when it has waited for more (`fetch.wait.max.ms`), and a start
+    waits for that. A shorter wait would cost more than it gains: each of its ends wakes both sides for ever.
     """
-    briefly: Options = {"fetch.wait.max.ms": 100, **settings.consumer}
-    options = {**consumer_options(settings, f"{settings.prefix}.reader"), "enable.partition.eof": True}
-    return {**options, "fetch.wait.max.ms": briefly["fetch.wait.max.ms"]}
+    return {**consumer_options(settings, f"{settings.prefix}.reader"), "enable.partition.eof": True}
 
 
 def producer_options(settings: Settings) -> Options:
