@@ -32,7 +32,7 @@ STRENGTHS = (1.0 / 16, 4096.0)
 STEP = 4.0
 SELECTION_SHARE = 3
 """One fold in three is fitted to choose C."""
-BLOCK, FEWEST_BLOCKS = 8, 2
+BLOCK, FEWEST_BLOCKS = 5, 2
 """Folds that share a start, and how many blocks of them there are at least."""
 TOGETHER, TOGETHER_NUMBERS = 5, 1 << 24
 """Fits that share products, at most, and numbers that they hold: more save no time, and take memory. With
