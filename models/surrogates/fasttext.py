@@ -63,7 +63,7 @@ def out_of_fold(
     schedule: Schedule = MANY_TRACES,
 ) -> FastTextFits:
     """Fit every group of folds in these threads, and average."""
-    terms, held_out_terms = featurizer.terms(), featurizer.held_out_terms()
+    scaled, held_out_terms = featurizer.terms() * np.float32(SCALE), featurizer.held_out_terms()
     count = int(targets.folds.max()) + 1
     models = min(count, schedule.models)
     group = targets.folds % models
@@ -71,9 +71,9 @@ def out_of_fold(
         np.flatnonzero(group != each) if models > 1 else np.arange(len(group)) for each in range(models)
     ]
     logits = np.empty((len(group), targets.labels), dtype=np.float32)
-    weights = np.zeros((terms.shape[1], targets.labels), dtype=np.float32)
+    weights = np.zeros((scaled.shape[1], targets.labels), dtype=np.float32)
     intercept = np.zeros(targets.labels, dtype=np.float32)
-    fitted = threads.map(lambda rows: fit(terms, targets, rows, schedule), learning)
+    fitted = threads.map(lambda rows: fit(scaled, targets, rows, schedule), learning)
     for each, model in enumerate(fitted):
         logits[group == each] = model.logits(held_out_terms[group == each])
         logits[np.ix_(group == each, _absent(targets, learning[each]))] = ABSENT
@@ -89,25 +89,23 @@ def _absent(targets: TrainingTargets, rows: NDArray[np.int64]) -> NDArray[np.boo
 
 
 def fit(
-    terms: sparse.csr_matrix, targets: TrainingTargets, rows: NDArray[np.int64], schedule: Schedule
+    scaled: sparse.csr_matrix, targets: TrainingTargets, rows: NDArray[np.int64], schedule: Schedule
 ) -> Linear:
-    """A model on terms, [n, v], learned from these rows alone."""
-    network = _LowRankNetwork(terms.shape[1], targets.labels, np.random.default_rng(targets.seed))
-    weights = np.ones(len(terms.indptr) - 1) if targets.weights is None else targets.weights
+    """A model on terms, [n, v], learned from these rows of them times `SCALE` alone."""
+    network = _LowRankNetwork(scaled.shape[1], targets.labels, np.random.default_rng(targets.seed))
+    weights = np.ones(len(scaled.indptr) - 1) if targets.weights is None else targets.weights
     rows = rows[weights[rows] > 0]
     epochs = int(np.clip(round(EPOCH_ROWS / max(len(rows), 1)), *EPOCHS))
     steps = epochs * -(-len(rows) // schedule.batch)
     relative = (weights / weights[rows].mean()).astype(np.float32) if len(rows) else weights
-    scaled = terms * np.float32(SCALE)
     step = 0
     for _ in range(epochs):
         order = network.generator.permutation(rows)
-        texts, codes, counted = scaled[order], targets.codes[order], relative[order]
         for first in range(0, len(order), schedule.batch):
-            batch = slice(first, first + schedule.batch)
+            batch = order[first : first + schedule.batch]
             rate = RATE * 0.5 * (1 + np.cos(np.pi * step / steps))
             step += 1
-            network.learn(texts[batch], codes[batch], counted[batch], rate, step)
+            network.learn(scaled[batch], targets.codes[batch], relative[batch], rate, step)
     return network.linear()
 
 

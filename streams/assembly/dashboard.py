@@ -106,7 +106,7 @@ def make_dashboard(
         *_change_routes(parts, check, names, sender).routes(),
         *_replay_routes(parts, check, names, sender, deferred).routes(),
     ]
-    feed = RecordFeed(settings.topics.events, EVENT, parts.open_reader, KEPT, events.note, is_needed=False)
+    feed = RecordFeed(settings.topics.events, EVENT, parts.open_tail, KEPT, events.note, is_needed=False)
     return Dashboard(routes, [feed], tally, streams)
 
 

@@ -121,7 +121,7 @@ def add(parts: WorkerParts) -> None:
         sender,
         recorder,
         learned,
-        RecordFeed(labels, LABEL, parts.open_reader, gateway.labels_kept, take_labels, late),
+        RecordFeed(labels, LABEL, parts.open_tail, gateway.labels_kept, take_labels, late),
         *dashboard.services,
         GatewayServer(app, gateway, settings.drain, dashboard.streams.end),
     ]

@@ -21,7 +21,7 @@ from streams.clock import unix_ms
 from streams.errors import InvalidSettings
 from streams.guard.watch import GuardWatch
 from streams.kafka.channel import BatchChannel, LaneChannel
-from streams.kafka.clients import open_reader, open_role, open_writer
+from streams.kafka.clients import open_role, open_tail, open_writer
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
 from streams.kafka.event_publisher import EventPublisher
@@ -280,12 +280,10 @@ class WorkerParts:
         channel, late = BatchChannel(self.app), self.late_start
         if late is not None:
             late.expect(topic)
-        self.services.append(
-            Tail(topic, channel, self.open_reader, batch=self.settings.batch, late_start=late)
-        )
+        self.services.append(Tail(topic, channel, self.open_tail, batch=self.settings.batch, late_start=late))
         return channel
 
-    def open_reader(self) -> Consumer:
+    def open_tail(self) -> Consumer:
         """A consumer that is in no group. At a late start it makes the topics first.
 
         Raises:
@@ -293,7 +291,7 @@ class WorkerParts:
         """
         if self.late_start is not None:
             create_missing(self.settings, _LATE_ANSWER)
-        return open_reader(self.settings)
+        return open_tail(self.settings)
 
 
 class CloseService(Service):

@@ -59,10 +59,18 @@ def consumer_options(settings: Settings, group: str, batch: int | None = None) -
 
 
 def reader_options(settings: Settings) -> Options:
-    """Options of a consumer that reads a whole topic and is in no group.
+    """Options of a consumer that reads a whole topic to its end, and is in no group.
 
-    A broker says that a partition has ended when it has waited for more (`fetch.wait.max.ms`), and a start
-    waits for that. A shorter wait would cost more than it gains: each of its ends wakes both sides for ever.
+    A broker says that a partition has ended when it has waited for more, and who reads waits for that.
+    """
+    briefly: Options = {"fetch.wait.max.ms": 100, **settings.consumer}
+    return {**tail_options(settings), "fetch.wait.max.ms": briefly["fetch.wait.max.ms"]}
+
+
+def tail_options(settings: Settings) -> Options:
+    """Options of a consumer that reads a whole topic and goes on reading, and is in no group.
+
+    It lets the broker wait as a role's does: each empty answer wakes both sides, for as long as it runs.
     """
     return {**consumer_options(settings, f"{settings.prefix}.reader"), "enable.partition.eof": True}
 
@@ -140,8 +148,13 @@ def open_role(
 
 
 def open_reader(settings: Settings) -> Consumer:
-    """A consumer that is in no group."""
+    """A consumer that is in no group, and reads to the end."""
     return open_client(Consumer, reader_options(settings))
+
+
+def open_tail(settings: Settings) -> Consumer:
+    """A consumer that is in no group, and goes on reading."""
+    return open_client(Consumer, tail_options(settings))
 
 
 def open_peeker(settings: Settings) -> Consumer:

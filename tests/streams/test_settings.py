@@ -12,6 +12,7 @@ from streams.kafka.clients import (
     consumer_options,
     producer_options,
     reader_options,
+    tail_options,
     transactional_options,
 )
 from streams.latency_settings import PROFILES, Latency
@@ -138,11 +139,14 @@ def test_roles_fetch_ahead_in_proportion_to_their_batches(environment: pytest.Mo
 
 
 def test_an_idle_consumer_lets_the_broker_wait_for_messages(environment: pytest.MonkeyPatch) -> None:
-    """A reader too, although its start waits for the ends of its topics."""
     name = "fetch.wait.max.ms"
-    assert consumer_options(load_settings(), "g")[name] == reader_options(load_settings())[name] == 250
+    assert consumer_options(load_settings(), "g")[name] == tail_options(load_settings())[name] == 250
+    assert reader_options(load_settings())[name] == 100, "a reader waits for the ends of its topics"
     given = load_settings(consumer={name: 7})
-    assert consumer_options(given, "g")[name] == reader_options(given)[name] == 7
+    found = [
+        each[name] for each in (consumer_options(given, "g"), tail_options(given), reader_options(given))
+    ]
+    assert found == [7, 7, 7]
 
 
 def test_the_new_protocol_gets_no_classic_options(
