@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from models.surrogates import logistic
+from models.surrogates import fold_fits, logistic
 from models.surrogates.contract import TrainingTargets
-from models.surrogates.fit_threads import THREADS, fit_threads
+from models.surrogates.fit_threads import fit_threads
 from models.training import folds
 
 
@@ -65,19 +65,8 @@ def test_labels_that_a_fold_holds_out_change_no_bit_of_its_model(strength: float
 def test_fits_by_themselves_or_side_by_side_end_at_the_same_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix, targets = blobs(600)
     usual = fitted(matrix, targets, strength=4.0)
-    monkeypatch.setattr(logistic, "TOGETHER_NUMBERS", 1)
+    monkeypatch.setattr(fold_fits, "TOGETHER_NUMBERS", 1)
     np.testing.assert_allclose(fitted(matrix, targets, strength=4.0).logits, usual.logits, atol=0.05)
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 7, 10, 11, 60])
-@pytest.mark.parametrize("at_once", [1, 3, 5])
-def test_groups_hold_all_folds_and_keep_both_threads_busy(count: int, at_once: int) -> None:
-    folds = [(each, each) for each in range(count)]
-    groups = logistic._groups(folds, at_once)
-    assert sorted(each for group in groups for each in group) == folds
-    sizes = [len(group) for group in groups]
-    assert not sizes or (max(sizes) <= at_once and max(sizes) - min(sizes) <= 1)
-    assert len(groups) == count or len(groups) % THREADS == 0
 
 
 def test_no_model_scores_what_it_learned_from() -> None:
