@@ -16,6 +16,7 @@ def overview_lines(overview: Overview, price_a_call: float | None, currency: str
     price_a_call: to show what is saved; None shows nothing of it.
     """
     spending, overrides = overview.spending, overview.overrides
+    owed = overview.backlog.owed(overview.at)
 
     def today(task: str) -> str:
         return spending_sentence(spending[task], config_of(task, overrides).teacher.limits, currency)
@@ -30,7 +31,8 @@ def overview_lines(overview: Overview, price_a_call: float | None, currency: str
         right, replies = overview.accuracy.get(one.task), replies_sentence(spending[one.task])
         seen = overview.traffic.get(one.task)
         tiers = tier_sentence(one.tiers, spending[one.task])
-        shown = today(one.task), right, replies, refits.get(one.task), tiers, absent[one.task]
+        waits = owed.get(one.task, 0.0)
+        shown = today(one.task), right, replies, refits.get(one.task), tiers, absent[one.task], waits
         yield from task_lines(one, seen, price_a_call, currency, delta, *shown)
     for task in overview.missing:
         lines = task.task, task.reason, overview.traffic.get(task.task), task.next_step, today(task.task)

@@ -39,6 +39,7 @@ def task_lines(
     refit: str | None = None,
     tiers: str | None = None,
     encoders: Sequence[str] = (),
+    waits: float = 0.0,
 ) -> Iterator[str]:
     """A task with a policy: its name, then a line for each thing that matters.
 
@@ -48,6 +49,7 @@ def task_lines(
         refit: that runs now, as a sentence.
         tiers: of a cascade, as a sentence.
         encoders: that can't be used, a sentence each.
+        waits: seconds for which the teacher has owed a reply.
     """
     yield status.task
     yield _entry("answers", _answers(status))
@@ -73,7 +75,7 @@ def task_lines(
         yield _entry("refit", refit)
     for sentence in (*_missed_promises(status, traffic), *_further(status)):
         yield _entry("", sentence)
-    yield _entry("next", _next_step(status, traffic, delta, lacks_encoder=bool(encoders)))
+    yield _entry("next", _next_step(status, traffic, delta, lacks_encoder=bool(encoders), waits=waits))
 
 
 def without_policy_lines(
@@ -159,12 +161,14 @@ def traffic_sentence(traffic: TaskTraffic | None) -> str:
     )
 
 
-def _next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float, *, lacks_encoder: bool) -> str:
+def _next_step(
+    status: TaskStatus, traffic: TaskTraffic | None, delta: float, *, lacks_encoder: bool, waits: float
+) -> str:
     if traffic is None:
-        return next_step(status, None, delta, lacks_encoder=lacks_encoder)
+        return next_step(status, None, delta, lacks_encoder=lacks_encoder, waits=waits)
     audits_a_second = traffic.answered / traffic.seconds * status.audit_rate
     error = traffic.last_error if traffic.is_failing else None
-    return next_step(status, error, delta, audits_a_second, lacks_encoder=lacks_encoder)
+    return next_step(status, error, delta, audits_a_second, lacks_encoder=lacks_encoder, waits=waits)
 
 
 def _answers(status: TaskStatus) -> str:

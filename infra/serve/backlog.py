@@ -40,6 +40,13 @@ class Backlog:
     waiting: int | None = 0
     encodings: int | None = 0
 
+    def owed(self, now: int) -> dict[str, float]:
+        """Seconds for which the teacher has owed each task a reply; `now` in Unix milliseconds."""
+        waits: dict[str, float] = {}
+        for task, since in (item for lane in self.oldest.values() for item in lane.items()):
+            waits[task] = max(waits.get(task, 0.0), (now - since) / 1000)
+        return waits
+
 
 def read_backlog(settings: Settings) -> Backlog:
     """What waits for `route`, `encode` and `teacher`. Raises StateUnavailable: Redis is away."""

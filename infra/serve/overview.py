@@ -57,7 +57,9 @@ def read_overview(settings: Settings, only: str | None = None) -> Overview:
     outcomes = read_fit_outcomes(settings)
     statuses = [with_outcome(status, outcomes.get(status.task)) for status in statuses]
     named = overrides if only is None else {only: {}, **overrides}
-    missing = missing_policies({one.task for one in statuses}, named, traffic, outcomes)
+    backlog = read_backlog(settings)
+    owed = backlog.owed(now)
+    missing = missing_policies({one.task for one in statuses}, named, traffic, outcomes, owed)
     if only is not None:
         statuses = [one for one in statuses if one.task == only]
         missing = [one for one in missing if one.task == only]
@@ -68,7 +70,7 @@ def read_overview(settings: Settings, only: str | None = None) -> Overview:
         missing=missing,
         overrides=overrides,
         traffic=traffic,
-        backlog=read_backlog(settings),
+        backlog=backlog,
         spending=read_spending(settings, tasks),
         accuracy={
             task: right for task, right in read_accuracy(settings, overrides).items() if only in (None, task)

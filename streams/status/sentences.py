@@ -11,6 +11,8 @@ from streams.status.task_status import TaskStatus
 from streams.wording import by_count, counted, counted_of
 
 _LABELS = 5
+_LATE = 30.0
+"""Seconds from which on a reply of the teacher is late: most LLMs answer in a few."""
 
 _REASONS = {
     RateReason.CONFIGURED: "as configured",
@@ -112,11 +114,13 @@ def next_step(
     audits_a_second: float = 0.0,
     *,
     lacks_encoder: bool = False,
+    waits: float = 0.0,
 ) -> str:
     """The one thing that an operator may want to do now.
 
     Args:
         last_error: of the teacher, where it has given no label since.
+        waits: seconds for which the oldest request or audit without a reply of the teacher waits.
     """
     task = status.task
     if status.paused:
@@ -129,7 +133,8 @@ def next_step(
             f"`understudy policies close-breaker {task}` does"
         )
     if status.unsuitable is not None:
-        return f"{status.unsuitable}: wait for a refit, or put the config back"
+        wait = "make the encoder usable (above) and wait for a refit" if lacks_encoder else "wait for a refit"
+        return f"{status.unsuitable}: {wait}, or put the config back"
     if last_error is not None:
         return (
             "see why the teacher failed (the last error above); once that is repaired, "
@@ -137,6 +142,8 @@ def next_step(
         )
     if lacks_encoder:
         return "make the encoder usable again (above): until it is, what needs its vector goes to the teacher"
+    if late := late_teacher(waits):
+        return late
     if status.unseen:
         return (
             "start the `certify` role: until it has said once that it counts audits nothing is certified, "
@@ -155,6 +162,12 @@ def next_step(
     if status.certified:
         return "nothing"
     return f"nothing: wait; {forecast_sentence(status, audits_a_second, delta)}"
+
+
+def late_teacher(waits: float) -> str:
+    """What to do about a teacher that has owed a reply for so many seconds; empty where that is not long."""
+    owed = f"it has owed a reply for {age(waits)}"
+    return f"see whether the teacher answers (`understudy doctor` asks it): {owed}" if waits >= _LATE else ""
 
 
 def _uncounted_sentence(status: TaskStatus) -> str:

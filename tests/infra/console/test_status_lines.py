@@ -51,6 +51,12 @@ def test_a_repaired_teacher_is_no_next_thing_to_do() -> None:
     assert all("1 error, the last: no connection" in "\n".join(lines) for lines in steps)
 
 
+def test_a_teacher_that_owes_a_reply_is_the_next_thing_to_do_without_traffic_too() -> None:
+    for traffic in (TRAFFIC, None):
+        *_, next_line = task_lines(STATUS, traffic, None, "€", 0.05, "2 calls", waits=90.0)
+        assert next_line.endswith("it has owed a reply for 1 min 30 s")
+
+
 def test_an_encoder_that_can_not_be_used_is_named_and_is_the_next_thing_to_do() -> None:
     lines = list(task_lines(STATUS, TRAFFIC, None, "€", 0.05, "2 calls", encoders=["`onnx:/m` can't ..."]))
     assert "  encoder     `onnx:/m` can't ..." in lines

@@ -1,6 +1,6 @@
 """The oldest deferral of a task is the oldest without a reply, also behind those that have one."""
 
-from infra.serve.backlog import oldest_by_task
+from infra.serve.backlog import Backlog, oldest_by_task
 from schemas.messages import Request
 from tests.streams.fakes import deferral
 
@@ -12,3 +12,8 @@ def test_what_has_a_reply_does_not_wait() -> None:
     ]
     replied = [False, True, False, False, True]
     assert list(oldest_by_task(waiting, replied).items()) == [("a", 5), ("b", 30)]
+
+
+def test_a_task_waits_for_as_long_as_its_oldest_in_any_lane() -> None:
+    backlog = Backlog(0, 3, oldest={"deferrals": {"a": 20, "b": 5}, "audits": {"a": 7}})
+    assert backlog.owed(2_007) == {"a": 2.0, "b": 2.002}

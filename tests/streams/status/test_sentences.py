@@ -51,3 +51,16 @@ def test_one_next_step(change: dict[str, object], last_error: str | None, says: 
 def test_a_known_rate_of_audits_says_how_long_it_takes() -> None:
     status = replace(STATUS, certified=False, audits=20, agreements=20)
     assert ", 5 min 40 s at this rate, until 90.0%" in next_step(status, None, 0.05, 0.1)
+
+
+def test_no_refit_is_promised_while_the_encoder_of_the_config_cannot_be_used() -> None:
+    status = replace(STATUS, unsuitable="policy v7 reads `text`")
+    says = next_step(status, None, 0.05, lacks_encoder=True)
+    assert says.endswith(": make the encoder usable (above) and wait for a refit, or put the config back")
+
+
+def test_a_reply_that_is_late_sends_to_the_doctor_and_one_that_is_not_does_not() -> None:
+    young = replace(STATUS, certified=False)
+    late, soon = (next_step(young, None, 0.05, waits=waits) for waits in (43.0, 9.0))
+    assert late.endswith("(`understudy doctor` asks it): it has owed a reply for 43 s")
+    assert "doctor" not in soon
