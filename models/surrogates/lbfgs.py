@@ -14,7 +14,8 @@ import numpy as np
 from models.surrogates.softmax_loss import Matrix, SoftmaxLoss, logits_of, pulled_back
 
 MEMORY = 15
-ITERATIONS = 100
+ITERATIONS, SHARED_ITERATIONS = 100, 10
+"""At most, and those in which fits share their products: most end soon after."""
 SLOPE = 0.5
 """A line search ends where the slope is at most this share of the first one."""
 MOST_STEPS = 8
@@ -45,21 +46,29 @@ class Start:
 def minimise(starts: Iterable[Start]) -> list[Matrix]:
     """For each start the model with the least loss; the losses differ neither in matrix nor in labels.
 
-    A fit's products are with the same others until all have ended. Else they would be rounded in another way
-    once another fit has ended, and that may have learned from what this one must not.
+    The first `SHARED_ITERATIONS` go side by side, also where a fit has ended, and then each goes on alone. So
+    when others end has no part in how a fit's products are rounded: these may have learned from what it must
+    not.
     """
     descents = [_Descent(start) for start in starts]
+    _advance(descents, SHARED_ITERATIONS)
+    for descent in descents:
+        _advance([descent], ITERATIONS - SHARED_ITERATIONS)
+    return [descent.model for descent in descents]
+
+
+def _advance(descents: Sequence["_Descent"], iterations: int) -> None:
+    """At most so many iterations of each, side by side."""
     losses = [descent.loss for descent in descents]
-    for _ in range(ITERATIONS):
+    for _ in range(iterations):
+        if all(descent.has_ended for descent in descents):
+            break
         excesses = [descent.excess for descent in descents]
         for descent, pulled in zip(descents, pulled_back(losses, excesses), strict=True):
             descent.turn(pulled)
         directions = [descent.direction for descent in descents]
         for descent, along in zip(descents, logits_of(losses, directions), strict=True):
             descent.move(along)
-        if all(descent.has_ended for descent in descents):
-            break
-    return [descent.model for descent in descents]
 
 
 class _Descent:
