@@ -37,8 +37,8 @@ def test_truths_are_joined_to_the_answers_and_the_newest_counts(
     )
     assert read_accuracy(settings, {}) == {"t": TaskAccuracy(1, 0, 1, 1, 2)}
     shown = (
-        "accuracy    of those with feedback, right are 0 of 1 answers of the surrogate (0.0%), "
-        "1 of 1 answers of the teacher (100.0%); 2 more have feedback and no known answer"
+        "accuracy    of those with feedback, right are 0 of 1 answer of the surrogate (0.0%), "
+        "1 of 1 answer of the teacher (100.0%); 2 more have feedback and no known answer"
     )
     assert shown in understudy("status").out
     file.write_text(json.dumps({"id": "1", "truth": "x"}))
