@@ -1,6 +1,5 @@
 """config: read and change what operators tune, on the config topic."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from infra.console.output import note, result
 from infra.console.policy_options import TaskOrAll, printable_text
 from infra.serve.config_topic import read_overrides, write_config
 from infra.serve.registry_access import live_manifests
-from infra.serve.servers import client_settings, redis_connection
+from infra.serve.servers import ask_redis, client_settings
 from schemas.config import EVERY_TASK, Override, config_of
 from schemas.operator_change import OperatorChange
 from schemas.version_events import OPERATOR
@@ -114,12 +113,7 @@ def _print_effects(settings: Settings, change: ConfigChange) -> None:
 
 def _keep(settings: Settings, task: str, made: OperatorChange) -> None:
     """Note the change where the dashboard lists them."""
-
-    async def add() -> None:
-        async with redis_connection(settings) as connection:
-            await OperatorChangeLog(connection, settings.keys).add(task, made)
-
     try:
-        asyncio.run(add())
+        ask_redis(settings, OperatorChangeLog, lambda changes: changes.add(task, made))
     except StateUnavailable as error:
         note(f"the change is made, and is not in the dashboard's list of changes: {error}")

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 
 from infra.console.output import note
-from infra.serve.servers import redis_connection
+from infra.serve.servers import ask_redis, redis_connection
 from schemas.config import Config, Override, config_of
 from streams.errors import StateUnreadable
 from streams.settings import Settings
 from streams.state.running_refits import RunningRefit, RunningRefits
-from streams.state.workers import HeardWorker, WorkerStore
+from streams.state.workers import WorkerStore
 from streams.status.absent_encoders import AbsentEncoder, absent_encoders
 from streams.status.status_reader import StatusReader
 from streams.status.task_status import TaskStatus
@@ -27,12 +27,7 @@ def task_statuses(settings: Settings, overrides: Mapping[str, Override]) -> list
 
 def read_running_refits(settings: Settings, tasks: Iterable[str]) -> dict[str, RunningRefit]:
     """The refits of these tasks that run now. Raises StateUnavailable: Redis is away."""
-
-    async def read() -> dict[str, RunningRefit]:
-        async with redis_connection(settings) as connection:
-            return await RunningRefits(connection, settings.keys).of(tasks)
-
-    return asyncio.run(read())
+    return ask_redis(settings, RunningRefits, lambda refits: refits.of(tasks))
 
 
 async def _statuses(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
@@ -52,12 +47,7 @@ def read_absent_encoders(
     settings: Settings, tasks: Iterable[str], overrides: Mapping[str, Override]
 ) -> dict[str, tuple[AbsentEncoder, ...]]:
     """The encoders of each task that processes can't use. Raises StateUnavailable: Redis is away."""
-
-    async def read() -> list[HeardWorker]:
-        async with redis_connection(settings) as connection:
-            return await WorkerStore(connection, settings.keys).read()
-
-    heard = asyncio.run(read())
+    heard = ask_redis(settings, WorkerStore, WorkerStore.read)
     return {task: absent_encoders(config_of(task, overrides), heard) for task in tasks}
 
 
