@@ -130,16 +130,13 @@ def fit_outside(
     rows, width = problem.matrix.shape
     numbers = problem.labels * (LOGITS_HELD * rows + MODELS_HELD * width)
     at_once = int(np.clip(TOGETHER_NUMBERS // max(numbers, 1), 1, TOGETHER))
-    # A fit with a start ends long before one without, and its part of their products would go on.
-    begun, others = ([each for each in held_out if (each[0] in starts) is known] for known in (True, False))
-    groups = [*_groups(others, at_once), *_groups(begun, at_once)]
 
     def fit(group: Sequence[tuple[int, int]]) -> dict[int, Matrix]:
         losses = {first: problem.loss(strength, first, last) for first, last in group}
         return _fit({first: loss for first, loss in losses.items() if loss is not None}, problem, starts)
 
     models: dict[int, Matrix] = {}
-    for fitted in threads.map(fit, groups):
+    for fitted in threads.map(fit, _groups(held_out, at_once)):
         models |= fitted
     # Where every trace with a weight is held out, there is nothing to learn from.
     nothing = np.zeros((width, problem.labels), dtype=np.float32)
