@@ -63,8 +63,8 @@ def reader_options(settings: Settings) -> Options:
 
     A broker says that a partition has ended when it has waited for more, and who reads waits for that.
     """
-    briefly: Options = {"fetch.wait.max.ms": 100, **settings.consumer}
-    return {**tail_options(settings), "fetch.wait.max.ms": briefly["fetch.wait.max.ms"]}
+    wait = settings.consumer.get("fetch.wait.max.ms", 100)
+    return {**tail_options(settings), "fetch.wait.max.ms": wait}
 
 
 def tail_options(settings: Settings) -> Options:

@@ -41,7 +41,11 @@ def absent_encoders(config: Config, heard: Sequence[HeardWorker]) -> tuple[Absen
 
 
 def absent_sentence(encoder: AbsentEncoder, now: int) -> str:
-    """Which encoder it is, since when and why, and what becomes of requests; `now` in Unix milliseconds."""
+    """Says which encoder is absent, since when and why, and where the requests that need it go.
+
+    Args:
+        now: Unix milliseconds.
+    """
     missing = len(encoder.hosts)
     where = (
         ""

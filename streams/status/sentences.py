@@ -166,8 +166,10 @@ def next_step(
 
 def late_teacher(waits: float) -> str:
     """What to do about a teacher that has owed a reply for so many seconds; empty where that is not long."""
+    if waits < _LATE:
+        return ""
     owed = f"it has owed a reply for {age(waits)}"
-    return f"see whether the teacher answers (`understudy doctor` asks it): {owed}" if waits >= _LATE else ""
+    return f"see whether the teacher answers (`understudy doctor` asks it): {owed}"
 
 
 def _uncounted_sentence(status: TaskStatus) -> str:
